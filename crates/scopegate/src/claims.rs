@@ -71,14 +71,20 @@ struct Verified {
 pub(crate) struct Lookups {
     /// `None` if the verifier has no revocations.
     pub(crate) revocable: Option<Box<RevocableNames>>,
-    /// `None` if the token has no status that counts.
+    /// `None` if the issuer has no say at each use, so that most tokens have one comparison only.
     #[cfg(feature = "fetch")]
-    pub(crate) status: Option<Box<TokenStatus>>,
-    /// The issuer is asked about the token at each use.
-    #[cfg(feature = "fetch")]
-    pub(crate) is_introspected: bool,
+    pub(crate) by_issuer: Option<Box<ByIssuer>>,
     /// The key that proofs are checked with. `None` for a bearer token.
     pub(crate) binding: Option<Box<Binding>>,
+}
+
+/// The state of the issuer that decides at each use of a token.
+#[cfg(feature = "fetch")]
+pub(crate) struct ByIssuer {
+    /// `None` if the token has no status that counts.
+    pub(crate) status: Option<TokenStatus>,
+    /// The issuer is asked about the token, which is a JWT.
+    pub(crate) is_introspected: bool,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -215,7 +221,7 @@ impl Claims {
     }
 
     /// Returns the expiry time (`exp`). If the response of an
-    /// [introspection](crate::Issuer::introspected) has none, returns the end of the year 9999.
+    /// [introspection](crate::Issuer::opaque) has none, returns the end of the year 9999.
     pub fn expires_at(&self) -> NumericDate {
         self.0.lifetime.expires_at
     }
@@ -293,6 +299,12 @@ impl Claims {
         &self.0.token
     }
 
+    /// Returns the signed payload.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn payload(&self) -> &str {
+        &self.0.payload
+    }
+
     pub(crate) fn revocable(&self) -> Option<&RevocableNames> {
         self.0.lookups.revocable.as_deref()
     }
@@ -300,14 +312,20 @@ impl Claims {
     #[cfg(feature = "fetch")]
     #[inline]
     pub(crate) fn status(&self) -> Option<&TokenStatus> {
-        self.0.lookups.status.as_deref()
+        self.0.lookups.by_issuer.as_deref()?.status.as_ref()
+    }
+
+    /// Returns whether the issuer decides at each use, by a status or an introspection.
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn is_decided_at_each_use(&self) -> bool {
+        self.0.lookups.by_issuer.is_some()
     }
 
     /// Returns whether the issuer is asked about the token, which is a JWT.
     #[cfg(feature = "fetch")]
-    #[inline]
     pub(crate) fn is_introspected(&self) -> bool {
-        self.0.lookups.is_introspected
+        self.0.lookups.by_issuer.as_deref().is_some_and(|by_issuer| by_issuer.is_introspected)
     }
 
     /// Returns the key to which the token is bound.
@@ -402,8 +420,15 @@ impl Lookups {
         let weight = self.revocable.as_deref().map_or(0, size_of_val)
             + self.binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT);
         #[cfg(feature = "fetch")]
-        let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
+        let weight = weight + self.by_issuer.as_deref().map_or(0, ByIssuer::weight);
         weight
+    }
+}
+
+#[cfg(feature = "fetch")]
+impl ByIssuer {
+    fn weight(&self) -> usize {
+        size_of_val(self) + self.status.as_ref().map_or(0, TokenStatus::weight)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Specification: RFC 7662. Results are cached for some seconds. Calls are bounded in time and
 //! number, so that neither invented tokens nor an outage of the endpoint exhaust this service.
 
+mod accepted;
 mod budget;
 mod call;
 mod circuit;
@@ -33,8 +34,8 @@ use crate::keys::fetch::authorization::FetchAuthorization;
 use crate::keys::fetch::transport::Transport;
 
 /// The introspection endpoint of an issuer, and the credentials of this API. Pass it to
-/// [`Issuer::introspected`](crate::Issuer::introspected) for opaque tokens, or to
-/// [`Issuer::introspection`](crate::Issuer::introspection) for JWTs that the issuer can revoke.
+/// [`Issuer::opaque`](crate::Issuer::opaque) for opaque tokens, or to
+/// [`Issuer::and_introspect`](crate::Issuer::and_introspect) for JWTs that the issuer can revoke.
 ///
 /// ```
 /// use scopegate::{ClientAuthentication, Introspection, Issuer, Verifier};
@@ -43,7 +44,7 @@ use crate::keys::fetch::transport::Transport;
 ///
 /// let api = ClientAuthentication::client_secret_basic("orders-api", secret);
 /// let introspection = Introspection::by_client("https://issuer.example/introspect", api)?;
-/// let issuer = Issuer::introspected("https://issuer.example", introspection)?
+/// let issuer = Issuer::opaque("https://issuer.example", introspection)?
 ///     .audience("https://orders.example");
 /// let verifier = Verifier::builder().trust(issuer).start_lazy()?;
 /// # Ok(()) }
@@ -56,7 +57,7 @@ use crate::keys::fetch::transport::Transport;
 /// | `active` is `true`, and the members follow the issuer's rules | – | – |
 /// | `active` is `true`, and a member breaks a rule | the error of a JWT with such a claim | 401 |
 /// | `active` is `false` | [`Inactive`](crate::Error::Inactive) | 401 |
-/// | it rejects the credentials of this API, with 401 or 403 | [`IntrospectionMisconfigured`](crate::Error::IntrospectionMisconfigured) | 500 |
+/// | it rejects the credentials of this API: 401, or 403 with an `error` or a challenge | [`IntrospectionMisconfigured`](crate::Error::IntrospectionMisconfigured) | 500 |
 /// | another status, a malformed response, or none | [`IntrospectionUnavailable`](crate::Error::IntrospectionUnavailable) | 503 |
 ///
 /// A response is JSON with status 200 and the content type `application/json`, without repeated
@@ -64,21 +65,27 @@ use crate::keys::fetch::transport::Transport;
 ///
 /// # Limits
 ///
-/// - Requests with one token share one call. It ends after the [time limit](Self::timeout).
+/// - Requests with one token share one call. It ends after the [time limit](Self::timeout). A result
+///   in use is renewed in the background, after 75 % to 85 % of its lifetime.
+/// - 64 calls run for known tokens, and 64 for others. At most 1,024 more of each wait for a place,
+///   for the time limit at most.
 /// - Calls for tokens that were not accepted before have a [budget](Self::unseen_tokens).
 /// - A rejected token is remembered for 5 s, without a call.
 /// - After five consecutive failures, requests fail at once. Every 2 s, one call probes the
-///   endpoint.
+///   endpoint. A response that may concern one token only, such as another 403, is no failure,
+///   unless five tokens that were accepted before get one.
 /// - At most 4,096 requests wait, and at most 1,024 of them for one token.
-/// - At most 4,096 tokens are cached, by digests. An invalid token evicts none.
+/// - Results are [cached](Self::cache_capacity) by digests. An invalid token evicts none. 131,072
+///   accepted tokens or more are known without their results.
 #[derive(Clone)]
-#[must_use = "it applies to an issuer: Issuer::introspected, Issuer::introspection"]
+#[must_use = "it applies to an issuer: Issuer::opaque, Issuer::and_introspect"]
 pub struct Introspection {
     url: SecureUrl,
     credentials: UncheckedCredentials,
     lifetimes: Lifetimes,
     unseen: UnseenTokens,
     time_limit: Duration,
+    cached: usize,
 }
 
 #[derive(Clone)]
@@ -91,6 +98,10 @@ enum UncheckedCredentials {
 const CACHED_FOR: Duration = Duration::from_secs(10);
 const MAX_CACHED_FOR: Duration = Duration::from_secs(300);
 const MAX_STALE: Duration = Duration::from_secs(300);
+
+/// Twice the accepted tokens of a busy API in 10 s: 400 different ones in a second.
+const CACHED: usize = 8_192;
+const MAX_CACHED: usize = 1_048_576;
 
 const UNSEEN: UnseenTokens = UnseenTokens { burst: 300, per_second: 100 };
 const MAX_UNSEEN: u32 = 100_000;
@@ -123,7 +134,7 @@ impl Introspection {
         let url = SecureUrl::parse(endpoint);
         let url = url.map_err(|error| ConfigError::invalid_url("introspection endpoint", error))?;
         let lifetimes = Lifetimes { cached_for: CACHED_FOR, stale_for: None };
-        Ok(Self { url, credentials, lifetimes, unseen: UNSEEN, time_limit: TIME_LIMIT })
+        Ok(Self { url, credentials, lifetimes, unseen: UNSEEN, time_limit: TIME_LIMIT, cached: CACHED })
     }
 
     /// Sets how long a result is used. Default: 10 s. Range: 0 s–5 min.
@@ -132,6 +143,18 @@ impl Introspection {
     /// token's `exp` in any case. With 0, each request waits for a call.
     pub fn cache_for(mut self, time: Duration) -> Self {
         self.lifetimes.cached_for = time;
+        self
+    }
+
+    /// Sets the number of cached results. Default: 8,192. Range: 1–1,048,576, rounded up to a
+    /// multiple of 4.
+    ///
+    /// Choose twice the number of tokens that are in use within [`cache_for`](Self::cache_for).
+    /// Otherwise results are evicted, and each eviction costs a call. The metric
+    /// `scopegate_introspection_cache_changes_total` counts them. A result takes about 3 KiB if the
+    /// response has 1 KiB. The cache has 20 KiB for each at most. A response of 64 KiB has room.
+    pub fn cache_capacity(mut self, results: usize) -> Self {
+        self.cached = results;
         self
     }
 
@@ -177,6 +200,10 @@ impl Introspection {
         }
         let expected = "100 ms to 10 s";
         within("introspection timeout", self.time_limit, MIN_TIME_LIMIT, MAX_TIME_LIMIT, expected)?;
+        if !(1..=MAX_CACHED).contains(&self.cached) {
+            let (setting, expected) = ("introspection cache capacity", "1 to 1048576");
+            return Err(ConfigError::OutOfRange { setting, expected, found: self.cached.to_string() });
+        }
         for found in [self.unseen.burst, self.unseen.per_second] {
             if !(1..=MAX_UNSEEN).contains(&found) {
                 let (setting, expected) = ("unseen tokens", "1 to 100000");
@@ -215,8 +242,8 @@ impl Introspection {
         let http = http.map_err(|error| ConfigError::HttpClient { source: error.into() })?;
         let audience = Arc::clone(&caller.issuer);
         let endpoint = Endpoint { http, url: self.url.clone(), credentials, audience };
-        let settings =
-            Settings { lifetimes: self.lifetimes, unseen: self.unseen, time_limit: self.time_limit };
+        let Self { lifetimes, unseen, time_limit, cached, .. } = *self;
+        let settings = Settings { cached, lifetimes, unseen, time_limit };
         Ok(Introspector::new(endpoint, settings, caller))
     }
 }

@@ -10,8 +10,6 @@ mod entra_tenants;
 mod fetch_rules;
 mod hydra;
 #[cfg(feature = "fetch")]
-pub(crate) mod introspected;
-#[cfg(feature = "fetch")]
 pub(crate) mod issuers;
 #[cfg(feature = "jsonwebtoken")]
 mod jwk_set;
@@ -19,7 +17,10 @@ pub(crate) mod key_config;
 mod keycloak;
 mod limits;
 mod name;
+
 mod okta;
+#[cfg(feature = "fetch")]
+pub(crate) mod opaque;
 mod pem;
 pub(crate) mod policy;
 pub(crate) mod registry;
@@ -41,11 +42,11 @@ use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
-use crate::introspection::Introspection;
-#[cfg(feature = "fetch")]
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::{address, only_compared};
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::IntrospectionRules;
 use crate::issuer::policy::{Policy, Tenancy};
 use crate::token::algorithm::Algorithm;
 
@@ -79,7 +80,7 @@ use crate::token::algorithm::Algorithm;
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
-/// | any that issues opaque tokens | [`introspected`](Self::introspected) |
+/// | any that issues opaque tokens | [`opaque`](Self::opaque) |
 /// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
 /// A preset only sets values for these checks:
@@ -107,9 +108,7 @@ pub struct Issuer {
     #[cfg(feature = "fetch")]
     pub(crate) fetch: FetchRules,
     #[cfg(feature = "fetch")]
-    pub(crate) introspection: Option<Introspection>,
-    #[cfg(feature = "fetch")]
-    pub(crate) token_prefix: Option<String>,
+    pub(crate) introspection: IntrospectionRules,
 }
 
 /// An issuer that still needs a rule about the audience or the client.
@@ -415,9 +414,7 @@ impl IssuerWithoutAudience {
             #[cfg(feature = "fetch")]
             fetch: FetchRules::default(),
             #[cfg(feature = "fetch")]
-            introspection: None,
-            #[cfg(feature = "fetch")]
-            token_prefix: None,
+            introspection: IntrospectionRules::default(),
         })
     }
 

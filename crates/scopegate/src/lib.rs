@@ -75,8 +75,8 @@
 //!
 //! # Opaque tokens
 //!
-//! With [`Issuer::introspected`], the verifier asks an issuer's introspection endpoint about its
-//! opaque tokens (RFC 7662). With [`Issuer::introspection`], it also asks about JWTs that the issuer
+//! With [`Issuer::opaque`], the verifier asks an issuer's introspection endpoint about its
+//! opaque tokens (RFC 7662). With [`Issuer::and_introspect`], it also asks about JWTs that the issuer
 //! can revoke. Results are cached for 10 s, and calls are bounded. See [`Introspection`].
 //!
 //! # DPoP
@@ -112,7 +112,7 @@
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | verifications. An `expired` token may be forged, because lifetimes are checked before the signature |
 //! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | decided requests, once for each verifier whose layers they pass. Needs the feature `http` |
 //! | `scopegate_dpop_proofs_total` | `outcome`: `recorded`, `replayed`, `unavailable` | valid DPoP proofs, when their use is recorded. `unavailable`: the store is full or unreachable. Needs the feature `http` |
-//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
+//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens, without opaque ones |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer`, without `other` | a gauge: the time at which the current keys were requested, in seconds since 1970. `NaN` when the issuer is no longer trusted |
@@ -128,6 +128,9 @@
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
+//! | `scopegate_introspection_lookups_total` | `outcome`: `hit`, `miss` | look-ups of introspected tokens in the cache of results |
+//! | `scopegate_introspection_cache_changes_total` | `issuer`; `change`: `stored`, `evicted`, `skipped` | cached results; `skipped` is a result that was too large or met another insertion |
+//! | `scopegate_introspections_prevented_total` | `issuer`; `reason`: `over_budget`, `suspended`, `queue_full`, `not_called`, `too_many_waiting`, `timed_out` | requests without a result of a call; with `not_called`, calls that got no place |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! The label `issuer` has the issuers that were given to the builder, and transmitters of security

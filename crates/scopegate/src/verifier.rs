@@ -5,17 +5,18 @@
 #[cfg(feature = "http")]
 pub(crate) mod bound;
 pub(crate) mod builder;
+#[cfg(feature = "fetch")]
+mod by_introspection;
 mod cached;
 mod changes;
 mod decide;
 pub(crate) mod hooks;
 #[cfg(feature = "fetch")]
-mod introspected;
-#[cfg(feature = "fetch")]
 pub(crate) mod introspecting;
 #[cfg(feature = "fetch")]
 mod key_sources;
 pub(crate) mod key_wait;
+#[cfg(feature = "fetch")]
 mod listed_status;
 pub(crate) mod member;
 pub(crate) mod outcome;
@@ -56,7 +57,8 @@ use crate::token::numeric_date::NumericDate;
 use crate::verifier::bound::BoundTokens;
 use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
-use crate::verifier::introspecting::Asked;
+use crate::verifier::introspecting::Lookup;
+#[cfg(feature = "fetch")]
 use crate::verifier::listed_status::with_valid_status;
 use crate::verifier::outcome::NotAccepted;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
@@ -164,11 +166,11 @@ impl Verifier {
     /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///     checks run at each use of a token.
     ///
-    /// For a token of an [introspected](crate::Issuer::introspected) issuer, a result of its endpoint
-    /// replaces the first seven points. A JWT of an issuer with an
-    /// [introspection](crate::Issuer::introspection) needs a result after these points, at each use.
-    /// Without a cached result, the error is
-    /// [`Error::IntrospectionUnavailable`], and a call begins in the background.
+    /// For an [opaque](crate::Issuer::opaque) token, a result of its issuer's endpoint replaces the
+    /// first seven points. A JWT of an issuer with
+    /// [`and_introspect`](crate::Issuer::and_introspect) needs a result after these points, at each
+    /// use. Without a cached result, the error is [`Error::IntrospectionUnavailable`], and a call
+    /// begins in the background.
     ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
@@ -217,7 +219,8 @@ impl Verifier {
     /// - The token's status list is missing or overdue.
     /// - The token is introspected, and there is no cached result.
     ///
-    /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
+    /// It waits at most 2 s in all, or as long as the
+    /// [time limit](crate::Introspection::timeout) of an introspection if that is more. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
     /// after its first use. The call does not wait for an unknown key while the
     /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts.
@@ -356,6 +359,7 @@ impl Verifier {
         if let Some(issuer) = self.opaque_issuer(token.token) {
             return self.verify_opaque(token, issuer, now);
         }
+        self.count_miss(token.scheme);
         self.verify_uncached(token, now, overdue)
     }
 
@@ -371,13 +375,25 @@ impl Verifier {
     )]
     fn looked_up(&self, claims: Claims, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted> {
         #[cfg(feature = "fetch")]
-        let claims = match self.introspect_verified(claims, token, now) {
-            Asked::Decided(result) => result?,
-            Asked::Pending(introspecting) => return Err(NotAccepted::Introspecting(introspecting)),
-        };
+        if claims.is_decided_at_each_use() {
+            return self.decided_by_issuer(claims, token, now);
+        }
         #[cfg(not(feature = "fetch"))]
-        let _ = token;
-        with_valid_status(claims, now)
+        let _ = (token, now);
+        Ok(claims)
+    }
+
+    #[cfg(feature = "fetch")]
+    fn decided_by_issuer(
+        &self,
+        claims: Claims,
+        token: &[u8],
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
+        match self.introspect_verified(claims, token, now) {
+            Lookup::Decided(result) => with_valid_status(result?, now),
+            Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+        }
     }
 }
 

@@ -199,7 +199,7 @@ async fn count_introspections(snapshotter: &Snapshotter) -> BTreeMap<String, f64
     let client = ClientAuthentication::client_secret_basic("orders-api", "s3cret");
     let introspection = Introspection::by_client(&url, client).unwrap();
     let introspection = introspection.cache_for(Duration::ZERO).serve_stale(Duration::from_secs(60));
-    let issuer = Issuer::introspected("https://opaque.example", introspection).unwrap().audience("api");
+    let issuer = Issuer::opaque("https://opaque.example", introspection).unwrap().audience("api");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
     assert!(verifier.verify_or_refresh("valid").await.is_ok());
     assert!(verifier.verify_or_refresh("unknown").await.is_err());

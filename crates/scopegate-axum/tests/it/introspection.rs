@@ -33,7 +33,7 @@ async fn opaque_token_is_decided_behind_a_layer() {
     let responds = Arc::new(AtomicU16::new(200));
     let client = ClientAuthentication::client_secret_basic("orders-api", "s3cret");
     let introspection = Introspection::by_client(&endpoint(&responds).await, client).unwrap();
-    let issuer = Issuer::introspected("https://opaque.example", introspection).unwrap().audience("api");
+    let issuer = Issuer::opaque("https://opaque.example", introspection).unwrap().audience("api");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
     let route = |scope| on_get(subject).layer(RequireScope::new(&verifier, scope));
     let router = Router::new().route("/read", route("read")).route("/write", route("write"));

@@ -36,6 +36,27 @@ pub(crate) fn unproven() -> Error {
     Error::SenderConstrained { binding: PROVEN_BY_DPOP }
 }
 
+/// Rejects a response that binds a verified token in another way than the token itself says. The
+/// token would be accepted without the proof that its issuer requires.
+#[cfg(feature = "fetch")]
+pub(crate) fn check_same(response: &JsonObject<'_>, token: &JsonObject<'_>) -> Result<(), Error> {
+    let (Some(stated), own) = (confirmation(response)?, confirmation(token)?) else { return Ok(()) };
+    let differs = |binding: &&str| {
+        let own = own.as_ref().and_then(|own| own.get(binding)).and_then(string);
+        stated.get(binding).is_some_and(|stated| string(stated).is_none() || string(stated) != own)
+    };
+    match BINDINGS.into_iter().find(differs) {
+        Some(binding) => Err(Error::SenderConstrained { binding }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(feature = "fetch")]
+fn confirmation<'a>(members: &JsonObject<'a>) -> Result<Option<JsonObject<'a>>, Error> {
+    let confirmation = members.get("cnf").map(|value| JsonObject::from_text(value.get()));
+    confirmation.transpose().map_err(|_| Error::SenderConstrained { binding: "cnf, malformed" })
+}
+
 /// Returns the key to which a token is bound, if the scheme proves it.
 ///
 /// Rejects a token with a binding that the scheme does not prove: an attacker who steals the token

@@ -24,21 +24,41 @@ impl Call {
         Self { outcome: watch::Sender::new(None) }
     }
 
-    /// Waits for the outcome. Returns `None` at the deadline, and at once if too many requests wait
-    /// already.
-    pub(super) async fn settled(&self, waiting: &AtomicUsize, deadline: Instant) -> Option<Outcome> {
+    /// Waits for the outcome until the deadline. Returns at once if too many requests wait already.
+    pub(super) async fn settled(
+        &self,
+        waiting: &AtomicUsize,
+        deadline: Instant,
+    ) -> Result<Outcome, Unsettled> {
         let _permit = WaitPermit(waiting);
         let before = waiting.fetch_add(1, Ordering::Relaxed);
         if before >= MAX_WAITING || self.outcome.receiver_count() >= MAX_WAITING_PER_CALL {
-            return None;
+            return Err(Unsettled::TooManyWaiting);
         }
         let mut receiver = self.outcome.subscribe();
-        let outcome = timeout_at(deadline, receiver.wait_for(Option::is_some)).await.ok()?.ok()?;
-        outcome.clone()
+        let waited = timeout_at(deadline, receiver.wait_for(Option::is_some)).await;
+        waited.ok().and_then(Result::ok).and_then(|outcome| outcome.clone()).ok_or(Unsettled::TimedOut)
     }
 
     pub(super) fn settle(&self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
+    }
+}
+
+/// The reason why a request does not wait, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsettled {
+    TooManyWaiting,
+    TimedOut,
+}
+
+impl Unsettled {
+    /// Returns the label in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::TooManyWaiting => "too_many_waiting",
+            Self::TimedOut => "timed_out",
+        }
     }
 }
 
@@ -74,9 +94,9 @@ mod tests {
         drop(first);
         assert_eq!(waiting.load(Ordering::Relaxed), 1);
         call.settle(Outcome::Rejected(Rejection::Inactive));
-        assert!(matches!(second.await, Some(Outcome::Rejected(Rejection::Inactive))));
+        assert!(matches!(second.await, Ok(Outcome::Rejected(Rejection::Inactive))));
         let late = call.settled(&waiting, deadline()).await;
-        assert!(matches!(late, Some(Outcome::Rejected(Rejection::Inactive))));
+        assert!(matches!(late, Ok(Outcome::Rejected(Rejection::Inactive))));
         assert_eq!(waiting.load(Ordering::Relaxed), 0);
     }
 
@@ -84,7 +104,7 @@ mod tests {
     async fn waiting_ends_at_the_deadline() {
         // IN15
         let (call, waiting, begin) = (Call::new(), AtomicUsize::new(0), Instant::now());
-        assert!(call.settled(&waiting, deadline()).await.is_none());
+        assert!(matches!(call.settled(&waiting, deadline()).await, Err(Unsettled::TimedOut)));
         assert_eq!(begin.elapsed(), Duration::from_secs(2));
     }
 
@@ -102,7 +122,7 @@ mod tests {
                 waits.push(wait);
             }
             let further = poll_once(call.settled(&waiting, deadline())).await;
-            assert!(matches!(further, Some(None)), "call {number}");
+            assert!(matches!(further, Some(Err(Unsettled::TooManyWaiting))), "call {number}");
         }
         assert_eq!(waiting.load(Ordering::Relaxed), MAX_WAITING);
         drop(waits);

@@ -2,27 +2,42 @@
 
 use std::time::Duration;
 
+use scopegate_proto::token_digest::TokenDigest;
 use tokio::time::Instant;
 
 /// Number of consecutive failures that open the circuit.
-const FAILURES: u32 = 5;
+const FAILURES: usize = 5;
 
 /// The time between a failure and the next probe. With the time limit of the probe it is the
-/// longest time until a recovered endpoint is noticed: 2 s for a probe that began before, and 2 s.
+/// longest time until a recovered endpoint is noticed: 2 s for a probe that began before, 2 s, and
+/// [`GRACE`].
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The time for which a probe waits for a token that was accepted before. The endpoint may fail for
+/// an invented token only.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// The breaker. While it is open, one call at a time probes the endpoint.
 #[derive(Default)]
 pub(super) struct Circuit {
     /// Consecutive failures.
-    failures: u32,
+    failures: usize,
+    /// Accepted tokens whose next calls decided nothing, without a success since. If there are many
+    /// of them, the tokens are not the reason.
+    undecided: Vec<TokenDigest>,
     open: Option<Open>,
 }
 
 struct Open {
     cause: Cause,
     /// The time of the next probe. `None` while a probe is under way.
-    probe_at: Option<Instant>,
+    probe_at: Option<ProbeAt>,
+}
+
+#[derive(Clone, Copy)]
+struct ProbeAt {
+    accepted: Instant,
+    other: Instant,
 }
 
 /// The reason of a failure.
@@ -32,6 +47,18 @@ pub(super) enum Cause {
     Outage,
     /// The endpoint rejects the credentials of this API.
     Credentials,
+}
+
+/// The evidence of a call about the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// It has decided about the token.
+    Works,
+    Fails(Cause),
+    /// It has decided nothing, for a reason that may be the token.
+    Undecided,
+    /// The call was not made.
+    None,
 }
 
 /// The role of a call.
@@ -58,16 +85,32 @@ pub(super) enum Change {
     Closed,
 }
 
+impl ProbeAt {
+    fn after(wait: Duration, now: Instant) -> Self {
+        Self { accepted: now + wait, other: now + wait + GRACE }
+    }
+}
+
 impl Circuit {
     /// Returns the role of a call that begins now.
-    pub(super) fn role(&self, now: Instant) -> Result<Role, Prevented> {
+    pub(super) fn role(&self, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
         let Some(open) = &self.open else { return Ok(Role::Ordinary) };
         let wait = match open.probe_at {
-            Some(probe_at) if probe_at <= now => return Ok(Role::Probe),
-            Some(probe_at) => probe_at - now,
+            Some(probe_at) => {
+                let probe_at = if was_accepted { probe_at.accepted } else { probe_at.other };
+                if probe_at <= now {
+                    return Ok(Role::Probe);
+                }
+                probe_at - now
+            }
             None => PROBE_INTERVAL,
         };
         Err(Prevented { cause: open.cause, retry_after: whole_seconds(wait) })
+    }
+
+    /// Returns whether no ordinary call is made.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
     /// Records the begin of a call with the role that [`role`](Self::role) returned.
@@ -77,28 +120,66 @@ impl Circuit {
         }
     }
 
-    /// Records that the endpoint works.
-    pub(super) fn succeeded(&mut self) -> Change {
-        self.failures = 0;
-        if self.open.take().is_some() { Change::Closed } else { Change::None }
+    /// Records the end of a call. `accepted` is the token, if it was accepted before.
+    pub(super) fn end(
+        &mut self,
+        role: Role,
+        accepted: Option<&TokenDigest>,
+        evidence: Evidence,
+        now: Instant,
+    ) -> Change {
+        match role {
+            Role::Probe => self.end_probe(accepted.is_some(), evidence, now),
+            // A call that began before the circuit opened delays no probe, and is none.
+            Role::Ordinary if self.open.is_some() => Change::None,
+            Role::Ordinary => self.end_ordinary(accepted, evidence, now),
+        }
     }
 
-    /// Records a failed call.
-    pub(super) fn failed(&mut self, role: Role, cause: Cause, now: Instant) -> Change {
-        self.failures = self.failures.saturating_add(1);
-        let probe_at = Some(now + PROBE_INTERVAL);
-        match (&mut self.open, role) {
-            (Some(open), Role::Probe) => {
-                *open = Open { cause, probe_at };
-                Change::None
+    fn end_ordinary(&mut self, accepted: Option<&TokenDigest>, evidence: Evidence, now: Instant) -> Change {
+        let cause = match evidence {
+            Evidence::Works => {
+                *self = Self::default();
+                return Change::None;
             }
-            (None, _) if self.failures >= FAILURES => {
-                self.open = Some(Open { cause, probe_at });
-                Change::Opened
+            Evidence::None => return Change::None,
+            Evidence::Undecided => {
+                if let Some(token) = accepted
+                    && !self.undecided.contains(token)
+                {
+                    self.undecided.push(*token);
+                }
+                Cause::Outage
             }
-            // A failure of a call that began before the circuit opened delays no probe.
-            (Some(_), Role::Ordinary) | (None, _) => Change::None,
+            Evidence::Fails(cause) => {
+                self.failures += 1;
+                cause
+            }
+        };
+        if self.failures.max(self.undecided.len()) < FAILURES {
+            return Change::None;
         }
+        let probe_at = Some(ProbeAt::after(PROBE_INTERVAL, now));
+        *self = Self { open: Some(Open { cause, probe_at }), ..Self::default() };
+        Change::Opened
+    }
+
+    fn end_probe(&mut self, was_accepted: bool, evidence: Evidence, now: Instant) -> Change {
+        let Some(open) = &mut self.open else { return Change::None };
+        let later = ProbeAt::after(PROBE_INTERVAL, now);
+        match evidence {
+            Evidence::Works => {
+                self.open = None;
+                return Change::Closed;
+            }
+            Evidence::Fails(cause) => *open = Open { cause, probe_at: Some(later) },
+            // An accepted token is the better probe, and need not wait for this one.
+            Evidence::Undecided | Evidence::None => {
+                let accepted = if was_accepted { later.accepted } else { now };
+                open.probe_at = Some(ProbeAt { accepted, ..later });
+            }
+        }
+        Change::None
     }
 }
 
@@ -110,16 +191,23 @@ pub(super) fn whole_seconds(wait: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use scopegate_proto::token_digest::TokenDigests;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const OUTAGE: Evidence = Evidence::Fails(Cause::Outage);
+
+    fn ended(circuit: &mut Circuit, role: Role, evidence: Evidence, now: Instant) -> Change {
+        circuit.end(role, None, evidence, now)
+    }
 
     fn opened(now: Instant) -> Circuit {
         let mut circuit = Circuit::default();
         for n in 1..=FAILURES {
-            assert_eq!(circuit.role(now), Ok(Role::Ordinary));
+            assert_eq!(circuit.role(false, now), Ok(Role::Ordinary));
             let expected = if n == FAILURES { Change::Opened } else { Change::None };
-            assert_eq!(circuit.failed(Role::Ordinary, Cause::Outage, now), expected);
+            assert_eq!(ended(&mut circuit, Role::Ordinary, OUTAGE, now), expected);
         }
         circuit
     }
@@ -130,16 +218,40 @@ mod tests {
         let now = Instant::now();
         let mut circuit = Circuit::default();
         for _ in 1..FAILURES {
-            circuit.failed(Role::Ordinary, Cause::Outage, now);
+            ended(&mut circuit, Role::Ordinary, OUTAGE, now);
         }
-        assert_eq!(circuit.succeeded(), Change::None);
+        assert_eq!(ended(&mut circuit, Role::Ordinary, Evidence::Works, now), Change::None);
         for _ in 1..FAILURES {
-            circuit.failed(Role::Ordinary, Cause::Outage, now);
+            ended(&mut circuit, Role::Ordinary, OUTAGE, now);
         }
-        assert_eq!(circuit.role(now), Ok(Role::Ordinary));
-        assert_eq!(circuit.failed(Role::Ordinary, Cause::Credentials, now), Change::Opened);
+        // A call that decides nothing, or was not made, is neither success nor failure.
+        for neither in [Evidence::Undecided, Evidence::None] {
+            assert_eq!(ended(&mut circuit, Role::Ordinary, neither, now), Change::None);
+            assert_eq!(circuit.role(false, now), Ok(Role::Ordinary));
+        }
+        let credentials = Evidence::Fails(Cause::Credentials);
+        assert_eq!(ended(&mut circuit, Role::Ordinary, credentials, now), Change::Opened);
         let prevented = Prevented { cause: Cause::Credentials, retry_after: 2 * SECOND };
-        assert_eq!(circuit.role(now), Err(prevented), "IN05");
+        assert_eq!(circuit.role(true, now), Err(prevented), "IN05");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn different_accepted_tokens_that_fail_open_the_circuit() {
+        // IN05
+        let (now, digests) = (Instant::now(), TokenDigests::default());
+        let mut circuit = Circuit::default();
+        let mut end = |token: u8, was_accepted: bool, evidence| {
+            let digest = digests.of(&[token]);
+            circuit.end(Role::Ordinary, was_accepted.then_some(&digest), evidence, now)
+        };
+        for n in 0..100 {
+            assert_eq!(end(n, false, Evidence::Undecided), Change::None, "it may be invented");
+            assert_eq!(end(0, true, Evidence::Undecided), Change::None, "one token");
+        }
+        end(0, true, Evidence::Works);
+        assert!((0..4).all(|n| end(n, true, Evidence::Undecided) == Change::None));
+        assert_eq!(end(4, true, Evidence::Undecided), Change::Opened);
+        assert!(circuit.is_open());
     }
 
     #[tokio::test(start_paused = true)]
@@ -147,31 +259,45 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened(now);
         let prevented = |seconds| Err(Prevented { cause: Cause::Outage, retry_after: seconds * SECOND });
-        assert_eq!(circuit.role(now + SECOND / 2), prevented(2));
-        assert_eq!(circuit.role(now + SECOND), prevented(1));
+        assert_eq!(circuit.role(true, now + SECOND / 2), prevented(2));
+        assert_eq!(circuit.role(true, now + SECOND), prevented(1));
         let later = now + 2 * SECOND;
-        assert_eq!(circuit.role(later), Ok(Role::Probe));
-        assert_eq!(circuit.role(later), Ok(Role::Probe), "no call has begun");
+        assert_eq!(circuit.role(true, later), Ok(Role::Probe));
+        assert_eq!(circuit.role(true, later), Ok(Role::Probe), "no call has begun");
         circuit.begin(Role::Probe);
-        assert_eq!(circuit.role(later), prevented(2));
-        assert_eq!(circuit.failed(Role::Probe, Cause::Outage, later + SECOND), Change::None);
-        assert_eq!(circuit.role(later + 2 * SECOND), prevented(1));
-        assert_eq!(circuit.role(later + 3 * SECOND), Ok(Role::Probe));
+        assert_eq!(circuit.role(true, later), prevented(2));
+        assert_eq!(ended(&mut circuit, Role::Probe, OUTAGE, later + SECOND), Change::None);
+        assert_eq!(circuit.role(true, later + 2 * SECOND), prevented(1));
+        assert_eq!(circuit.role(true, later + 3 * SECOND), Ok(Role::Probe));
         circuit.begin(Role::Probe);
-        assert_eq!(circuit.succeeded(), Change::Closed);
-        assert_eq!(circuit.role(later), Ok(Role::Ordinary));
+        assert_eq!(ended(&mut circuit, Role::Probe, Evidence::Works, later), Change::Closed);
+        assert_eq!(circuit.role(false, later), Ok(Role::Ordinary));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_of_earlier_calls_delay_no_probe() {
+    async fn accepted_token_probes_before_others() {
+        // IN05
         let now = Instant::now();
         let mut circuit = opened(now);
-        circuit.failed(Role::Ordinary, Cause::Outage, now + SECOND);
-        assert_eq!(circuit.role(now + 2 * SECOND), Ok(Role::Probe));
+        let due = now + 2 * SECOND;
+        assert!(circuit.role(false, due).is_err());
+        assert_eq!(circuit.role(false, due + GRACE), Ok(Role::Probe));
         circuit.begin(Role::Probe);
-        circuit.failed(Role::Ordinary, Cause::Outage, now + 2 * SECOND);
-        assert!(circuit.role(now + 10 * SECOND).is_err(), "the probe is under way");
-        assert_eq!(circuit.succeeded(), Change::Closed, "an earlier call has succeeded");
+        let late = due + GRACE;
+        ended(&mut circuit, Role::Probe, Evidence::Undecided, late);
+        assert!(circuit.role(false, late + SECOND).is_err());
+        assert_eq!(circuit.role(true, late), Ok(Role::Probe), "an invented token delays none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn earlier_calls_are_no_probes() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        for evidence in [OUTAGE, Evidence::Works, Evidence::Undecided, Evidence::None] {
+            assert_eq!(ended(&mut circuit, Role::Ordinary, evidence, now + SECOND), Change::None);
+            assert!(circuit.role(true, now + SECOND).is_err());
+            assert_eq!(circuit.role(true, now + 2 * SECOND), Ok(Role::Probe));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use scopegate_proto::client_auth::{Authenticator, form};
 use scopegate_proto::http::{HttpClient, HttpError, parse_retry_after};
 use scopegate_proto::sent_secrets::SentSecrets;
@@ -13,7 +13,7 @@ use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
 
 use crate::introspection::failure::Failure;
-use crate::introspection::response::{MAX_BODY, Response, Statement};
+use crate::introspection::response::{MAX_BODY, Response, Statement, is_json};
 use crate::keys::fetch::authorization::FetchAuthorization;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -39,11 +39,27 @@ pub(super) struct Received {
     status: StatusCode,
     content_type: Option<String>,
     retry_after: Option<std::time::Duration>,
+    has_challenge: bool,
     body: Zeroizing<Vec<u8>>,
     secrets: SentSecrets,
 }
 
 impl Endpoint {
+    /// Returns whether both endpoints decide for the same client. Another secret of one client is no
+    /// difference.
+    pub(super) fn decides_as(&self, other: &Self) -> bool {
+        self.url == other.url
+            && match (&self.credentials, &other.credentials) {
+                (Credentials::Client(ours), Credentials::Client(theirs)) => {
+                    ours.client_id() == theirs.client_id()
+                }
+                (Credentials::Authorization(ours), Credentials::Authorization(theirs)) => {
+                    ours.id() == theirs.id()
+                }
+                (Credentials::Client(_), _) | (Credentials::Authorization(_), _) => false,
+            }
+    }
+
     /// Sends a token. Redirects are not followed: they could lead the token and the credentials
     /// elsewhere.
     pub(super) async fn ask(&self, token: &str, now: SystemTime) -> Result<Received, Failure> {
@@ -69,20 +85,23 @@ impl Endpoint {
         let status = response.status();
         let content_type = response.header(&CONTENT_TYPE).map(str::to_owned);
         let retry_after = response.header(&RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
+        let has_challenge = response.header(&WWW_AUTHENTICATE).is_some();
+        let is_result = status == StatusCode::OK && content_type.as_deref().is_some_and(is_json);
         let body = match response.body(MAX_BODY).await {
-            // The status of an error page suffices.
-            Err(HttpError::TooLarge { .. }) if status != StatusCode::OK => Zeroizing::default(),
+            // The status or the type of another page suffices.
+            Err(HttpError::TooLarge { .. }) if !is_result => Zeroizing::default(),
             body => body?,
         };
-        Ok(Received { status, content_type, retry_after, body, secrets })
+        Ok(Received { status, content_type, retry_after, has_challenge, body, secrets })
     }
 }
 
 impl Received {
     pub(super) fn read(&self) -> Result<Statement<'_>, Failure> {
-        let Self { status, content_type, retry_after, body, secrets } = self;
-        let (status, retry_after) = (*status, *retry_after);
-        Response { status, content_type: content_type.as_deref(), retry_after, body }.read(secrets)
+        let Self { status, content_type, retry_after, has_challenge, body, secrets } = self;
+        let (status, retry_after, has_challenge) = (*status, *retry_after, *has_challenge);
+        let content_type = content_type.as_deref();
+        Response { status, content_type, retry_after, has_challenge, body }.read(secrets)
     }
 }
 

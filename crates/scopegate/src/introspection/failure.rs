@@ -11,7 +11,7 @@ use scopegate_proto::http::HttpError;
 use scopegate_proto::json::JsonError;
 
 use crate::error::Error;
-use crate::introspection::circuit::{Cause, whole_seconds};
+use crate::introspection::circuit::{Cause, Evidence, whole_seconds};
 use crate::introspection::outcome::Outcome;
 use crate::keys::fetch::authorization::AuthorizationError;
 
@@ -22,8 +22,12 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) enum Failure {
     Http(HttpError),
-    /// The time limit has passed, for example before a connection was free.
+    /// The time limit of the call has passed.
     TooSlow(Duration),
+    /// The call had no place among the others within this time, so it was not made.
+    NoPlace(Duration),
+    /// Calls were suspended while this one waited for a place.
+    Suspended,
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
@@ -47,22 +51,26 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Returns the cause that the circuit breaker counts. Returns `None` if the endpoint works, and
-    /// only this token fails: otherwise such tokens could keep others out.
-    pub(super) fn cause(&self) -> Option<Cause> {
+    /// Returns the evidence that the circuit breaker counts. If the response may concern one token
+    /// only, such tokens must not keep others out.
+    pub(super) fn evidence(&self) -> Evidence {
         match self {
-            Self::BadCredentials { .. } => Some(Cause::Credentials),
-            Self::NoAssertion(error) if !error.is_transient() => Some(Cause::Credentials),
-            Self::Status { status, .. } if is_about_request(*status) => None,
-            Self::Json(JsonError::RepeatedName | JsonError::TooManyMembers) | Self::Member(_) => None,
-            _ => Some(Cause::Outage),
+            Self::BadCredentials { .. } => Evidence::Fails(Cause::Credentials),
+            Self::NoAssertion(error) if !error.is_transient() => Evidence::Fails(Cause::Credentials),
+            Self::NoPlace(_) | Self::Suspended => Evidence::None,
+            Self::Status { status, .. } if is_about_request(*status) => Evidence::Undecided,
+            Self::Http(HttpError::TooLarge { .. }) | Self::Member(_) => Evidence::Undecided,
+            Self::Json(JsonError::NotUtf8 | JsonError::RepeatedName | JsonError::TooManyMembers) => {
+                Evidence::Undecided
+            }
+            _ => Evidence::Fails(Cause::Outage),
         }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        match self.cause() {
-            Some(Cause::Credentials) => Outcome::Misconfigured,
-            Some(Cause::Outage) | None => Outcome::Undecided { retry_after: self.retry_after() },
+        match self.evidence() {
+            Evidence::Fails(Cause::Credentials) => Outcome::Misconfigured,
+            _ => Outcome::Undecided { retry_after: self.retry_after() },
         }
     }
 
@@ -75,7 +83,8 @@ impl Failure {
     }
 }
 
-/// Returns whether a status is about one request, and not about the endpoint or its load.
+/// Returns whether a status may be about one request, and not about the endpoint or its load. A
+/// firewall responds with 403 to requests that it takes for attacks.
 fn is_about_request(status: StatusCode) -> bool {
     status.is_client_error()
         && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::NOT_FOUND | StatusCode::GONE)
@@ -94,6 +103,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Http(error) => fmt::Display::fmt(error, f),
             Self::TooSlow(limit) => write!(f, "no response within {} s", limit.as_secs_f64()),
+            Self::NoPlace(limit) => write!(f, "too many calls at once for {} s", limit.as_secs_f64()),
+            Self::Suspended => f.write_str("calls are suspended"),
             Self::Status { status, .. } => write!(f, "expected status 200, found {}", status.as_u16()),
             Self::BadCredentials { status, code } => {
                 let status = status.as_u16();
@@ -159,17 +170,22 @@ mod tests {
     fn only_failures_of_endpoint_count_as_outage() {
         // IN15
         for code in [302, 404, 405, 408, 410, 429, 500, 502, 503, 504] {
-            assert_eq!(status(code, None).cause(), Some(Cause::Outage), "{code}");
+            assert_eq!(status(code, None).evidence(), Evidence::Fails(Cause::Outage), "{code}");
         }
-        for code in [400, 411, 413, 414, 415, 422] {
-            assert_eq!(status(code, None).cause(), None, "{code}");
+        for code in [400, 403, 411, 413, 414, 415, 422] {
+            assert_eq!(status(code, None).evidence(), Evidence::Undecided, "{code}");
         }
         let member = Failure::Member(Error::MissingClaim { claim: "aud" });
-        for of_token in [Failure::Json(JsonError::RepeatedName), member] {
-            assert_eq!(of_token.cause(), None, "{of_token}");
+        let json =
+            [JsonError::RepeatedName, JsonError::NotUtf8, JsonError::TooManyMembers].map(Failure::Json);
+        for of_token in json.into_iter().chain([member]) {
+            assert_eq!(of_token.evidence(), Evidence::Undecided, "{of_token}");
         }
         for outage in [Failure::Json(JsonError::NotJson), Failure::Active(None), Failure::Ended] {
-            assert_eq!(outage.cause(), Some(Cause::Outage), "{outage}");
+            assert_eq!(outage.evidence(), Evidence::Fails(Cause::Outage), "{outage}");
+        }
+        for not_made in [Failure::NoPlace(Duration::from_secs(2)), Failure::Suspended] {
+            assert_eq!(not_made.evidence(), Evidence::None, "{not_made}");
         }
     }
 
@@ -181,9 +197,10 @@ mod tests {
             Failure::NoAssertion(AssertionError::TooLong),
         ];
         for failure in failures {
-            assert_eq!(failure.cause(), Some(Cause::Credentials));
+            assert_eq!(failure.evidence(), Evidence::Fails(Cause::Credentials));
             assert!(matches!(failure.outcome(), Outcome::Misconfigured), "{failure}");
         }
-        assert_eq!(Failure::NoAssertion(AssertionError::Timeout).cause(), Some(Cause::Outage));
+        let timeout = Failure::NoAssertion(AssertionError::Timeout);
+        assert_eq!(timeout.evidence(), Evidence::Fails(Cause::Outage));
     }
 }

@@ -1,6 +1,7 @@
 //! The introspection of one issuer's tokens. A request with a cached token takes no lock. Another
 //! one begins a call, or waits for the call of another request.
 
+mod report;
 mod running;
 
 use std::fmt;
@@ -16,41 +17,46 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::cache::Cache;
 use crate::cache::entry::Entry;
+use crate::cache::{Cache, Insert, slots};
 use crate::claims::Claims;
-use crate::error::causes::with_causes;
+use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change};
+use crate::introspection::circuit::Evidence;
 use crate::introspection::endpoint::Endpoint;
 use crate::introspection::failure::Failure;
 use crate::introspection::freshness::{Freshness, Lifetimes, State};
+use crate::introspection::introspector::report::Report;
 use crate::introspection::introspector::running::Running;
-use crate::introspection::judgement::NotAccepted;
+use crate::introspection::judgement::Unaccepted;
 use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::Outcome;
-use crate::introspection::schedule::{Asked, Schedule};
+use crate::introspection::response::MAX_BODY;
+use crate::introspection::schedule::{Class, Schedule, Step, Ticket};
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
 
 /// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
 /// unseen ones. Invented tokens must not delay known ones.
-const MAX_CALLS: usize = 64;
+pub(super) const MAX_CALLS: usize = 64;
 
-/// Number of cached results, as for JWTs.
-const MAX_ACTIVE: usize = 4_096;
-
-/// Bytes of all cached results: 4 KiB for each.
-const MAX_ACTIVE_BYTES: usize = MAX_ACTIVE * 4 * 1024;
+/// Bytes of the cached results: 4 KiB for each. Every four have room for the largest response, so
+/// that a token with many claims is cached too.
+fn cache_bytes(entries: usize) -> usize {
+    slots(entries) / 4 * (4 * 4 * 1024).max(MAX_BODY + 16 * 1024)
+}
 
 /// Creates the claims of an active token, or rejects it. It is called once for each call.
 pub(crate) type Judge =
-    Box<dyn FnOnce(&str, &TokenDigest, &JsonObject<'_>, NumericDate) -> Result<Claims, NotAccepted> + Send>;
+    Box<dyn FnOnce(&str, &TokenDigest, &JsonObject<'_>, NumericDate) -> Result<Claims, Unaccepted> + Send>;
 
 /// The checked settings of an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
+    /// Number of cached results.
+    pub(super) cached: usize,
     pub(super) lifetimes: Lifetimes,
     pub(super) unseen: UnseenTokens,
     /// From the begin of a call to the end of its response.
@@ -72,14 +78,21 @@ pub(crate) struct Caller {
 pub(crate) struct Introspector {
     endpoint: Endpoint,
     settings: Settings,
-    digests: TokenDigests,
-    active: Cache<Freshness>,
+    memory: Memory,
     schedule: Mutex<Schedule>,
     /// The number of requests that wait.
     waiting: AtomicUsize,
     known_calls: Semaphore,
     unseen_calls: Semaphore,
     caller: Caller,
+    report: Report,
+}
+
+/// The tokens that an introspector knows. Its successor takes it over.
+struct Memory {
+    digests: TokenDigests,
+    active: Arc<Cache<Freshness>>,
+    accepted: Arc<AcceptedTokens>,
 }
 
 /// The origin of a token.
@@ -107,18 +120,33 @@ pub(crate) struct PendingIntrospection {
 
 impl Introspector {
     pub(super) fn new(endpoint: Endpoint, settings: Settings, caller: Caller) -> Arc<Self> {
-        let schedule = Mutex::new(Schedule::new(settings.unseen, Instant::now()));
+        let active = Arc::new(Cache::new(settings.cached, cache_bytes(settings.cached)));
+        let memory = Memory { digests: TokenDigests::default(), active, accepted: Arc::default() };
+        let schedule = Schedule::new(settings.unseen, Arc::clone(&memory.accepted), Instant::now());
         Arc::new(Self {
             endpoint,
             settings,
-            digests: TokenDigests::default(),
-            active: Cache::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),
-            schedule,
+            memory,
+            schedule: Mutex::new(schedule),
             waiting: AtomicUsize::new(0),
             known_calls: Semaphore::new(MAX_CALLS),
             unseen_calls: Semaphore::new(MAX_CALLS),
             caller,
+            report: Report::default(),
         })
+    }
+
+    /// Takes over the memory of the introspector that this one replaces. Tokens that were accepted
+    /// need no budget. Their results stay if `same_rules` says that claims are read in the same
+    /// way, and if the endpoint decides for the same client.
+    pub(crate) fn take_over(&mut self, before: &Self, same_rules: bool) {
+        self.memory.digests = before.memory.digests.clone();
+        self.memory.accepted = Arc::clone(&before.memory.accepted);
+        self.schedule().continue_with(Arc::clone(&before.memory.accepted));
+        let same_cache = self.settings.cached == before.settings.cached;
+        if same_rules && same_cache && self.endpoint.decides_as(&before.endpoint) {
+            self.memory.active = Arc::clone(&before.memory.active);
+        }
     }
 
     /// Returns the result for a token. If there is no current one, begins a call or joins one.
@@ -129,75 +157,103 @@ impl Introspector {
         now: NumericDate,
         judge: impl FnOnce() -> Judge,
     ) -> Introspected {
-        let digest = self.digests.of(token.as_str().as_bytes());
-        if let Some(claims) = self.cached(&digest, State::Fresh, now) {
+        let digest = self.memory.digests.of(token.as_str().as_bytes());
+        if let Some((claims, is_renewed)) = self.fresh(&digest, now) {
+            metrics::introspection_looked_up(true);
+            if is_renewed {
+                let begun = self.schedule().renew(&digest, Instant::now());
+                if let Some((call, ticket)) = begun {
+                    self.run(token, digest, call, ticket, judge());
+                }
+            }
             return Introspected::Settled(Outcome::Active(claims));
         }
+        metrics::introspection_looked_up(false);
         let mut schedule = self.schedule();
         // A call may have ended since.
-        if let Some(claims) = self.cached(&digest, State::Fresh, now) {
+        if let Some((claims, _)) = self.fresh(&digest, now) {
             return Introspected::Settled(Outcome::Active(claims));
         }
-        let is_known = origin == Origin::Verified || self.is_known(&digest);
-        let asked = schedule.ask(&digest, is_known, Instant::now());
+        let step = schedule.ask(&digest, origin, Instant::now());
         drop(schedule);
-        let call = match asked {
-            Asked::Rejected(rejection) => return Introspected::Settled(Outcome::Rejected(rejection)),
-            Asked::Prevented(outcome) => return Introspected::Settled(self.or_stale(outcome, &digest, now)),
-            Asked::Joined(call) => call,
-            Asked::Begun(call, role) => {
-                let running = Running {
-                    introspector: Arc::clone(self),
-                    digest,
-                    call: Arc::clone(&call),
-                    role,
-                    is_known,
-                    has_ended: false,
-                };
-                let token = Zeroizing::new(token.as_str().to_owned());
-                self.caller.runtime.spawn(running.run(token, judge()));
+        let call = match step {
+            Step::Rejected(rejection) => return Introspected::Settled(Outcome::Rejected(rejection)),
+            Step::Prevented(outcome, reason) => {
+                self.report.prevented(self, reason.as_str());
+                return Introspected::Settled(self.or_cached(outcome, &digest, now));
+            }
+            Step::Joined(call) => call,
+            Step::Begun(call, ticket) => {
+                self.run(token, digest, Arc::clone(&call), ticket, judge());
                 call
             }
         };
         Introspected::Pending(PendingIntrospection { introspector: Arc::clone(self), digest, call })
     }
 
+    /// Runs a call in the background.
+    fn run(
+        self: &Arc<Self>,
+        token: OpaqueToken<'_>,
+        digest: TokenDigest,
+        call: Arc<Call>,
+        ticket: Ticket,
+        judge: Judge,
+    ) {
+        let running = Running { introspector: Arc::clone(self), digest, call, ticket, has_ended: false };
+        let token = Zeroizing::new(token.as_str().to_owned());
+        self.caller.runtime.spawn(running.run(token, judge));
+    }
+
+    /// Returns the claims of a current result, and whether this use renews it.
     #[inline]
-    fn cached(&self, digest: &TokenDigest, state: State, now: NumericDate) -> Option<Claims> {
-        let is_usable = |entry: &Entry<Freshness>| self.settings.lifetimes.state(entry, now) == state;
-        self.active.find(digest.as_bytes(), is_usable)
+    fn fresh(&self, digest: &TokenDigest, now: NumericDate) -> Option<(Claims, bool)> {
+        self.memory.active.look_up(digest.as_bytes(), |entry| {
+            let is_fresh = self.settings.lifetimes.state(entry, now) == State::Fresh;
+            is_fresh.then(|| (entry.claims().clone(), entry.basis.is_renewed_by(now)))
+        })
     }
 
-    /// Returns whether the last result has accepted the token.
-    fn is_known(&self, digest: &TokenDigest) -> bool {
-        self.active.look_up(digest.as_bytes(), |entry| (!entry.basis.has_ended()).then_some(())).is_some()
-    }
-
-    /// Replaces an outcome that decides nothing by a stale result, if one is allowed.
-    fn or_stale(&self, outcome: Outcome, digest: &TokenDigest, now: NumericDate) -> Outcome {
+    /// Replaces an outcome that decides nothing by a cached result. It is a stale one, if these are
+    /// allowed, or one that has arrived meanwhile.
+    fn or_cached(&self, outcome: Outcome, digest: &TokenDigest, now: NumericDate) -> Outcome {
         let (Outcome::Undecided { .. } | Outcome::Misconfigured) = outcome else { return outcome };
-        match self.cached(digest, State::Stale, now) {
-            Some(claims) => {
-                metrics::introspected(&self.caller.label, "stale");
-                Outcome::Active(claims)
-            }
-            None => outcome,
+        let found = self.memory.active.look_up(digest.as_bytes(), |entry| {
+            let state = self.settings.lifetimes.state(entry, now);
+            (state != State::Old).then(|| (entry.claims().clone(), state))
+        });
+        let Some((claims, state)) = found else { return outcome };
+        if state == State::Stale {
+            metrics::introspected(&self.caller.label, "stale");
+        }
+        Outcome::Active(claims)
+    }
+
+    /// Returns the places for the calls of a class.
+    fn places(&self, class: Class) -> &Semaphore {
+        match class {
+            Class::Known => &self.known_calls,
+            Class::Unseen => &self.unseen_calls,
         }
     }
 
     /// Records the end of a call, and wakes the requests that wait.
-    fn end(&self, running: &Running, asked_at: Instant, result: Result<Outcome, Failure>) {
+    fn end(&self, running: &Running, asked: Asked, result: Result<Outcome, Failure>) {
         let (outcome, failure) = match result {
             Ok(outcome) => (outcome, None),
             Err(failure) => (failure.outcome(), Some(failure)),
         };
+        let digest = &running.digest;
+        let mut inserted = None;
         match &outcome {
             Outcome::Active(claims) => {
-                let entry = Entry::new(claims, Freshness::since(asked_at), self.caller.leeway);
-                self.active.insert(entry);
+                let [random, ..] = *digest.as_bytes();
+                let renew_after = self.settings.lifetimes.renew_after(random);
+                let basis = Freshness::since(asked.at, asked.on, renew_after);
+                inserted = Some(self.memory.active.insert(Entry::new(claims, basis, self.caller.leeway)));
             }
             Outcome::Rejected(_) => {
-                self.active.look_up(running.digest.as_bytes(), |entry| {
+                self.memory.active.look_up(digest.as_bytes(), |entry| {
                     entry.basis.end();
                     Some(())
                 });
@@ -210,38 +266,25 @@ impl Introspector {
             Outcome::Undecided { .. } => "failed",
             Outcome::Misconfigured => "misconfigured",
         };
-        let cause = failure.as_ref().and_then(Failure::cause);
+        let evidence = failure.as_ref().map_or(Evidence::Works, Failure::evidence);
         let now = Instant::now();
-        let mut schedule = self.schedule();
-        let change = schedule.end(&running.digest, running.role, &outcome, cause, now);
-        let failure = failure.filter(|_| schedule.may_log(now));
-        drop(schedule);
+        let change = self.schedule().end(digest, running.ticket, &outcome, evidence, now);
         running.call.settle(outcome);
         // Last, because recorders and subscribers may panic.
-        metrics::introspected(&self.caller.label, label);
-        self.log(change, failure.as_ref());
-    }
-
-    fn log(&self, change: Change, failure: Option<&Failure>) {
-        let (issuer, endpoint) = (&*self.caller.issuer, self.endpoint.url.without_query());
-        if let Some(failure) = failure {
-            let error = with_causes(failure);
-            match failure.cause() {
-                Some(Cause::Credentials) => {
-                    tracing::error!(issuer, endpoint, error, "introspection credentials are invalid");
-                }
-                Some(Cause::Outage) | None => {
-                    tracing::warn!(issuer, endpoint, error, "introspection failed");
-                }
+        if evidence == Evidence::None {
+            metrics::introspection_prevented(&self.caller.label, "not_called");
+        } else {
+            metrics::introspected(&self.caller.label, label);
+        }
+        match inserted {
+            None => {}
+            Some(Insert::Skipped) => metrics::introspection_cache_changed(&self.caller.label, "skipped", 1),
+            Some(Insert::Stored { evicted }) => {
+                metrics::introspection_cache_changed(&self.caller.label, "stored", 1);
+                metrics::introspection_cache_changed(&self.caller.label, "evicted", evicted);
             }
         }
-        match change {
-            Change::None => {}
-            Change::Opened => {
-                tracing::warn!(issuer, endpoint, "introspection keeps failing, calls are suspended");
-            }
-            Change::Closed => tracing::info!(issuer, endpoint, "introspection works again"),
-        }
+        self.report.ended(self, change, failure.as_ref());
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
@@ -250,14 +293,30 @@ impl Introspector {
     }
 }
 
+/// The time before a request, by both clocks.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    on: NumericDate,
+}
+
 impl PendingIntrospection {
-    /// Waits for the outcome of the call, at most as long as a call may take.
-    pub(crate) async fn settled(&self) -> Outcome {
+    /// Returns the maximum time of the call.
+    pub(crate) fn time_limit(&self) -> Duration {
+        self.introspector.settings.time_limit
+    }
+
+    /// Waits for the outcome of the call until the deadline.
+    pub(crate) async fn settled(&self, deadline: Instant) -> Outcome {
         let introspector = &*self.introspector;
-        let deadline = Instant::now() + introspector.settings.time_limit;
-        let outcome = self.call.settled(&introspector.waiting, deadline).await;
-        let outcome = outcome.unwrap_or(Outcome::Undecided { retry_after: Duration::from_secs(1) });
-        introspector.or_stale(outcome, &self.digest, introspector.caller.clock.now().into())
+        let outcome = match self.call.settled(&introspector.waiting, deadline).await {
+            Ok(outcome) => outcome,
+            Err(unsettled) => {
+                introspector.report.prevented(introspector, unsettled.as_str());
+                Outcome::Undecided { retry_after: Duration::from_secs(1) }
+            }
+        };
+        introspector.or_cached(outcome, &self.digest, introspector.caller.clock.now().into())
     }
 }
 

@@ -6,6 +6,7 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 
 use crate::checks::audience::{AudiencePolicy, IssuedFor};
+use crate::checks::confirmation;
 use crate::checks::identity::optional_name;
 use crate::checks::kind::TokenKind;
 use crate::checks::lifetime::Lifetime;
@@ -30,14 +31,14 @@ pub(crate) struct Judged<'a> {
 
 /// The reason why an active token is not accepted.
 #[derive(Debug)]
-pub(crate) enum NotAccepted {
+pub(crate) enum Unaccepted {
     /// The token breaks a rule.
     Rejected(Error),
     /// The response is malformed, so nothing follows for the token.
     Malformed(Error),
 }
 
-impl From<Error> for NotAccepted {
+impl From<Error> for Unaccepted {
     fn from(error: Error) -> Self {
         match error {
             Error::MalformedClaim { .. } => Self::Malformed(error),
@@ -52,31 +53,33 @@ impl Rules<'_> {
         &self,
         members: &JsonObject<'m>,
         now: NumericDate,
-    ) -> Result<Judged<'m>, NotAccepted> {
+    ) -> Result<Judged<'m>, Unaccepted> {
         let lifetime = self.lifetime(members, now)?;
         self.check_issuer(members)?;
-        let scheme = check_type(members)?;
+        let token_type = check_type(members)?;
         check_use(members)?;
         self.kind.check_marks(members, None)?;
-        let is_bound = is_bound(members, scheme)?;
+        let is_bound = is_bound(members, token_type)?;
         let issued_for = self.audience.check(members)?;
         Ok(Judged { issued_for, lifetime, is_bound })
     }
 
     /// Checks the members of an active JWT that was verified. Its own claims satisfy the rules, so
-    /// members are judged where they are stated. The binding is that of the JWT.
+    /// members are judged if they are stated. `claims` are those of the JWT, which has the binding.
     pub(crate) fn check_verified(
         &self,
         members: &JsonObject<'_>,
+        claims: &JsonObject<'_>,
         now: NumericDate,
-    ) -> Result<Lifetime, NotAccepted> {
+    ) -> Result<Lifetime, Unaccepted> {
         let lifetime = self.lifetime(members, now)?;
         self.check_issuer(members)?;
-        check_type(members)?;
+        let token_type = check_type(members)?;
         check_use(members)?;
-        if members.contains("aud") {
-            self.audience.check(members)?;
-        }
+        is_bound(members, TokenType::Bearer)?;
+        confirmation::check_same(members, claims)?;
+        is_bound(claims, token_type)?;
+        self.audience.check_stated(members)?;
         Ok(lifetime)
     }
 
@@ -104,20 +107,20 @@ impl Rules<'_> {
     }
 }
 
-/// The scheme in which a token is sent.
+/// The type of a token, which is the scheme in which it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+enum TokenType {
     Bearer,
     Dpop,
 }
 
 /// Reads `token_type` (RFC 7662 §2.2, RFC 9449 §6.2). Types are compared without case (RFC 6749
 /// §5.1). A refresh token may be active too, and is no access token.
-fn check_type(members: &JsonObject<'_>) -> Result<Scheme, Error> {
+fn check_type(members: &JsonObject<'_>) -> Result<TokenType, Error> {
     match optional_name(members, "token_type")? {
-        None => Ok(Scheme::Bearer),
-        Some(found) if found.eq_ignore_ascii_case("Bearer") => Ok(Scheme::Bearer),
-        Some(found) if found.eq_ignore_ascii_case("DPoP") => Ok(Scheme::Dpop),
+        None => Ok(TokenType::Bearer),
+        Some(found) if found.eq_ignore_ascii_case("Bearer") => Ok(TokenType::Bearer),
+        Some(found) if found.eq_ignore_ascii_case("DPoP") => Ok(TokenType::Dpop),
         Some(found) => Err(Error::NotAnAccessToken {
             claim: "token_type",
             expected: "Bearer, DPoP or absent",
@@ -141,7 +144,7 @@ fn check_use(members: &JsonObject<'_>) -> Result<(), Error> {
 
 /// Returns whether the token is bound to a key of DPoP (RFC 9449 §6.2). Claims are read with this
 /// binding. A token of type `DPoP` without one is rejected.
-fn is_bound(members: &JsonObject<'_>, scheme: Scheme) -> Result<bool, Error> {
+fn is_bound(members: &JsonObject<'_>, token_type: TokenType) -> Result<bool, Error> {
     let confirmation = match members.get("cnf") {
         Some(value) => match JsonObject::from_text(value.get()) {
             Ok(confirmation) => Some(confirmation),
@@ -149,9 +152,9 @@ fn is_bound(members: &JsonObject<'_>, scheme: Scheme) -> Result<bool, Error> {
         },
         None => None,
     };
-    match (scheme, confirmation.is_some_and(|confirmation| confirmation.contains("jkt"))) {
-        (Scheme::Dpop, false) => Err(Error::SenderConstrained { binding: "token_type" }),
-        (Scheme::Bearer | Scheme::Dpop, is_bound) => Ok(is_bound),
+    match (token_type, confirmation.is_some_and(|confirmation| confirmation.contains("jkt"))) {
+        (TokenType::Dpop, false) => Err(Error::SenderConstrained { binding: "token_type" }),
+        (TokenType::Bearer | TokenType::Dpop, is_bound) => Ok(is_bound),
     }
 }
 

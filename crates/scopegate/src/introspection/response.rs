@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use scopegate_proto::excerpt::Excerpt;
-use scopegate_proto::json::{JsonObject, string};
+use scopegate_proto::json::{JsonObject, is_null, string};
 use scopegate_proto::sent_secrets::SentSecrets;
 
 use crate::introspection::failure::Failure;
@@ -18,6 +18,8 @@ pub(super) struct Response<'a> {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'a str>,
     pub(super) retry_after: Option<std::time::Duration>,
+    /// It has a `WWW-Authenticate` header.
+    pub(super) has_challenge: bool,
     pub(super) body: &'a [u8],
 }
 
@@ -33,33 +35,40 @@ impl<'a> Response<'a> {
     /// Reads the statement. Only a well-formed response with status 200 is one. Strings of the
     /// server that quote one of `secrets` are not shown.
     pub(super) fn read(self, secrets: &SentSecrets) -> Result<Statement<'a>, Failure> {
-        let Self { status, content_type, retry_after, body } = self;
+        let Self { status, content_type, retry_after, has_challenge, body } = self;
         if status != StatusCode::OK {
-            return Err(failed(status, retry_after, body, secrets));
+            return Err(failed(status, retry_after, has_challenge, body, secrets));
         }
         if !content_type.is_some_and(is_json) {
             return Err(Failure::ContentType(content_type.and_then(|found| secrets.show(found))));
         }
-        let members = JsonObject::from_slice(body).map_err(Failure::Json)?;
+        let mut members = JsonObject::from_slice(body).map_err(Failure::Json)?;
         match members.get("active") {
-            Some(value) if value.get() == "true" => Ok(Statement::Active(members)),
+            Some(value) if value.get() == "true" => {
+                // Some servers write absent members as null. A binding must not disappear.
+                members.retain(|name, value| name == "cnf" || !is_null(value));
+                Ok(Statement::Active(members))
+            }
             Some(value) if value.get() == "false" => Ok(Statement::Inactive),
             found => Err(Failure::Active(found.map(Excerpt::type_of_json))),
         }
     }
 }
 
-/// Returns the failure of a response that is not 200.
+/// Returns the failure of a response that is not 200. A 403 is about our credentials if it has the
+/// form of a response to a client. Without it, it may be a firewall's response to one token.
 fn failed(
     status: StatusCode,
     retry_after: Option<std::time::Duration>,
+    has_challenge: bool,
     body: &[u8],
     secrets: &SentSecrets,
 ) -> Failure {
     let members = JsonObject::from_slice(body).ok();
     let code = members.as_ref().and_then(|members| members.get("error")).and_then(string);
     let is_credential_error = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => code.is_some() || has_challenge,
         StatusCode::BAD_REQUEST => code.as_deref().is_some_and(|code| CREDENTIAL_ERRORS.contains(&code)),
         _ => false,
     };
@@ -71,7 +80,7 @@ fn failed(
 }
 
 /// Returns whether a media type is `application/json`, with any parameters (RFC 9110 §8.3.1).
-fn is_json(content_type: &str) -> bool {
+pub(super) fn is_json(content_type: &str) -> bool {
     let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
     media_type.trim_matches([' ', '\t']).eq_ignore_ascii_case("application/json")
 }
@@ -86,7 +95,8 @@ mod tests {
 
     fn ok(body: &str) -> Response<'_> {
         let content_type = Some("application/json");
-        Response { status: StatusCode::OK, content_type, retry_after: None, body: body.as_bytes() }
+        let (status, body) = (StatusCode::OK, body.as_bytes());
+        Response { status, content_type, retry_after: None, has_challenge: false, body }
     }
 
     fn read(response: Response<'_>) -> Result<Option<String>, String> {
@@ -114,6 +124,15 @@ mod tests {
             let expected = format!("expected `active` to be true or false, found {found}");
             assert_eq!(read(ok(body)), Err(expected), "{body}");
         }
+    }
+
+    #[test]
+    fn null_is_absent_except_for_a_binding() {
+        // IN07, IN10
+        let response = ok(r#"{"active":true,"exp":null,"aud":null,"sub":"s","cnf":null}"#);
+        let Ok(Statement::Active(members)) = response.read(&SentSecrets::default()) else { panic!("active") };
+        let names: Vec<_> = members.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["cnf", "sub", "active"]);
     }
 
     #[test]
@@ -178,7 +197,7 @@ mod tests {
         };
         for (status, body) in [
             (401, ""),
-            (403, "<html>"),
+            (403, r#"{"error":"access_denied"}"#),
             (401, r#"{"error":"invalid_client"}"#),
             (400, r#"{"error":"invalid_client"}"#),
             (400, r#"{"error":"unauthorized_client"}"#),
@@ -186,11 +205,18 @@ mod tests {
             let failure = read(status, body);
             assert!(matches!(failure, Failure::BadCredentials { .. }), "{status} {body} {failure}");
         }
-        for (status, body) in
-            [(400, r#"{"error":"invalid_request"}"#), (500, r#"{"error":"invalid_client"}"#)]
-        {
+        for (status, body) in [
+            (400, r#"{"error":"invalid_request"}"#),
+            (500, r#"{"error":"invalid_client"}"#),
+            (403, "<html>"),
+            (403, "{}"),
+        ] {
             assert!(matches!(read(status, body), Failure::Status { .. }), "{status} {body}");
         }
+        let status = StatusCode::FORBIDDEN;
+        let challenge = Response { status, has_challenge: true, ..ok("<html>") };
+        let failure = challenge.read(&SentSecrets::default()).unwrap_err();
+        assert!(matches!(failure, Failure::BadCredentials { .. }), "{failure}");
         let shown = |code: &'static str| read(401, code).to_string();
         assert!(shown(r#"{"error":"invalid_client"}"#).ends_with("error \"invalid_client\""), "IN22");
         assert!(shown(r#"{"error":"unknown: s3cret-of-api"}"#).ends_with("error none"), "IN22");

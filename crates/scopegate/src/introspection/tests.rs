@@ -2,5 +2,6 @@
 
 mod caching;
 mod fixture;
+mod isolation;
 mod outage;
 mod requests;

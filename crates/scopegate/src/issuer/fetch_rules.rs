@@ -28,6 +28,12 @@ enum TlsRule {
     NotRequired,
 }
 
+impl FetchRules {
+    pub(super) fn allows_missing_tls(&self) -> bool {
+        self.tls == TlsRule::NotRequired
+    }
+}
+
 impl Issuer {
     /// Fetches this issuer's keys and metadata also without TLS, from `http` URLs on a network.
     /// Default: `http` is accepted on loopback addresses only.

@@ -11,7 +11,7 @@ use scopegate_proto::url::{issuer_identifier, redacted};
 use crate::error::Error;
 use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
-use crate::issuer::introspected::IntrospectedIssuers;
+use crate::issuer::opaque::OpaqueIssuers;
 use crate::issuer::trusted::TrustedIssuer;
 
 /// Maximum number of issuers in an error, because a verifier may trust hundreds.
@@ -33,7 +33,7 @@ pub(crate) struct Registry {
     unnamed: Option<Arc<TrustedIssuer>>,
     /// `None` if every token is a JWT.
     #[cfg(feature = "fetch")]
-    introspected: Option<IntrospectedIssuers>,
+    opaque: Option<OpaqueIssuers>,
 }
 
 impl Registry {
@@ -53,7 +53,7 @@ impl Registry {
         Self {
             issuers,
             #[cfg(feature = "fetch")]
-            introspected: IntrospectedIssuers::new(&declared),
+            opaque: OpaqueIssuers::new(&declared),
             declared,
             listed,
             with_tenants,
@@ -61,10 +61,10 @@ impl Registry {
         }
     }
 
-    /// Returns the introspected issuers, if there are some.
+    /// Returns the issuers of opaque tokens, if there are some.
     #[cfg(feature = "fetch")]
-    pub(crate) fn introspected(&self) -> Option<&IntrospectedIssuers> {
-        self.introspected.as_ref()
+    pub(crate) fn opaque(&self) -> Option<&OpaqueIssuers> {
+        self.opaque.as_ref()
     }
 
     /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens

@@ -43,19 +43,21 @@ pub(crate) struct TrustedIssuer {
 /// The tokens that are introspected.
 #[cfg(feature = "fetch")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AppliesTo {
-    /// Every token of the issuer. It has no keys.
+pub(crate) enum Introspected {
+    /// Tokens that are no JWTs. The issuer has no keys.
     OpaqueTokens,
+    /// Every token, also JWTs. The issuer has no keys.
+    AllTokens,
     /// JWTs, after they were verified.
     VerifiedJwts,
 }
 
-#[cfg(feature = "fetch")]
 /// The introspection of a trusted issuer.
+#[cfg(feature = "fetch")]
 pub(crate) struct TrustedIntrospection {
     pub(crate) introspector: Arc<Introspector>,
     pub(crate) prefix: Option<Box<str>>,
-    pub(crate) applies_to: AppliesTo,
+    pub(crate) applies_to: Introspected,
 }
 
 /// The tenant of a token, by the name of its issuer.
@@ -124,8 +126,14 @@ impl TrustedIssuer {
 
     /// Returns whether the issuer's tokens are introspected, at this point.
     #[cfg(feature = "fetch")]
-    pub(crate) fn introspects(&self, tokens: AppliesTo) -> bool {
+    pub(crate) fn introspects(&self, tokens: Introspected) -> bool {
         self.introspection.as_ref().is_some_and(|introspection| introspection.applies_to == tokens)
+    }
+
+    /// Returns whether the issuer's tokens are accepted by introspection alone.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.introspects(Introspected::OpaqueTokens) || self.introspects(Introspected::AllTokens)
     }
 
     /// Returns the prefix of opaque tokens.

@@ -17,10 +17,10 @@ use crate::dpop::Dpop;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
-use crate::issuer::introspected::{check_prefixes, prefix_of};
-#[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::{Marks, check_marks};
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
@@ -480,7 +480,7 @@ impl VerifierBuilder {
             }
         }
         #[cfg(feature = "fetch")]
-        check_prefixes(self.issuers.iter().filter(|issuer| issuer.has_opaque_tokens()).map(prefix_of))?;
+        check_marks(self.issuers.iter().filter(|issuer| issuer.is_opaque()).map(Marks::of_configured))?;
         if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });

@@ -12,26 +12,26 @@ use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 use crate::introspection::introspector::{Introspected, Judge, Origin};
-use crate::introspection::judgement::{NotAccepted as Unaccepted, Rules};
+use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
-use crate::issuer::trusted::{AppliesTo, TrustedIssuer};
+use crate::issuer::trusted::{Introspected as Tokens, TrustedIssuer};
 use crate::token;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
-use crate::verifier::introspecting::{Asked, Introspecting, result, unavailable};
+use crate::verifier::introspecting::{Introspecting, Lookup, result, unavailable};
 use crate::verifier::outcome::NotAccepted;
 
 impl Verifier {
     /// Returns the issuer to ask about a token, or `None` if the token is verified as a JWT.
     ///
     /// 1. The issuer whose prefix the token has.
-    /// 2. For a JWT, the introspected issuer that its unverified `iss` names. Another JWT is
-    ///    verified, unless every issuer is introspected.
-    /// 3. The introspected issuer without a prefix.
+    /// 2. For a JWT, the issuer that its unverified `iss` names, or the issuer that is asked about
+    ///    all of them. Any other JWT is verified.
+    /// 3. The issuer of opaque tokens without a prefix.
     pub(super) fn opaque_issuer(&self, token: &[u8]) -> Option<Arc<TrustedIssuer>> {
         let issuers = self.trusted().snapshot();
-        let introspected = issuers.introspected()?;
-        if let Some(issuer) = introspected.by_prefix(token) {
+        let opaque = issuers.opaque()?;
+        if let Some(issuer) = opaque.by_prefix(token) {
             return Some(Arc::clone(issuer));
         }
         if let Ok(parts) = token::split(token)
@@ -39,15 +39,12 @@ impl Verifier {
         {
             let payload = token::read_payload(&parts).ok();
             let name = payload.as_ref().and_then(|payload| payload.get("iss")).and_then(string);
-            let named = name
-                .and_then(|name| issuers.get(&name))
-                .filter(|named| named.introspects(AppliesTo::OpaqueTokens));
-            let has_jwt_issuers = introspected.is_only_part() || self.trusted().has_resolver();
-            if named.is_some() || has_jwt_issuers {
-                return named;
-            }
+            let named =
+                name.and_then(|name| issuers.get(&name)).filter(|named| named.introspects(Tokens::AllTokens));
+            let of_all = opaque.of_all_jwts().filter(|_| !self.trusted().has_resolver());
+            return named.or_else(|| of_all.map(Arc::clone));
         }
-        introspected.without_prefix().map(Arc::clone)
+        opaque.without_prefix().map(Arc::clone)
     }
 
     /// Returns the claims of an opaque token.
@@ -62,8 +59,8 @@ impl Verifier {
             return Err(Error::ProofRequired.into());
         }
         match self.introspect_opaque(token.token, issuer, now) {
-            Asked::Decided(result) => Ok(result?),
-            Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+            Lookup::Decided(result) => Ok(result?),
+            Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
         }
     }
 
@@ -73,35 +70,35 @@ impl Verifier {
         token: &[u8],
         issuer: Arc<TrustedIssuer>,
         now: NumericDate,
-    ) -> Asked {
+    ) -> Lookup {
         match OpaqueToken::parse(token) {
             Ok(token) => self.ask(token, Origin::Unverified, issuer, now, None),
-            Err(error) => Asked::Decided(Err(error)),
+            Err(error) => Lookup::Decided(Err(error)),
         }
     }
 
     /// Returns the claims of a verified JWT if its issuer is not to be asked about it, or if a
     /// cached result says that it is active. Otherwise a call begins.
     #[inline]
-    pub(super) fn introspect_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Asked {
+    pub(super) fn introspect_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Lookup {
         if claims.is_introspected() {
             self.ask_about_verified(claims, token, now)
         } else {
-            Asked::Decided(Ok(claims))
+            Lookup::Decided(Ok(claims))
         }
     }
 
-    fn ask_about_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Asked {
+    fn ask_about_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Lookup {
         let issuer = self.trusted().snapshot().get(claims.issuer());
-        let issuer = issuer.filter(|issuer| issuer.introspects(AppliesTo::VerifiedJwts));
+        let issuer = issuer.filter(|issuer| issuer.introspects(Tokens::VerifiedJwts));
         match (issuer, OpaqueToken::parse(token)) {
             (Some(issuer), Ok(token)) => self.ask(token, Origin::Verified, issuer, now, Some(claims)),
             // The issuer was distrusted or changed meanwhile.
             (None, _) => {
                 let (issuer, retry_after) = (claims.issuer().to_owned(), Duration::from_secs(1));
-                Asked::Decided(Err(Error::IntrospectionUnavailable { issuer, retry_after }))
+                Lookup::Decided(Err(Error::IntrospectionUnavailable { issuer, retry_after }))
             }
-            (_, Err(error)) => Asked::Decided(Err(error)),
+            (_, Err(error)) => Lookup::Decided(Err(error)),
         }
     }
 
@@ -112,9 +109,9 @@ impl Verifier {
         issuer: Arc<TrustedIssuer>,
         now: NumericDate,
         jwt: Option<Claims>,
-    ) -> Asked {
+    ) -> Lookup {
         let Some(introspection) = &issuer.introspection else {
-            return Asked::Decided(Err(unavailable(&issuer, Duration::from_secs(1))));
+            return Lookup::Decided(Err(unavailable(&issuer, Duration::from_secs(1))));
         };
         let judge = || -> Judge {
             let (verifier, issuer) = (self.clone(), Arc::clone(&issuer));
@@ -122,17 +119,20 @@ impl Verifier {
                 Origin::Unverified => Box::new(move |token, digest, members, now| {
                     verifier.judge(&issuer, token, digest, members, now)
                 }),
-                Origin::Verified => Box::new(move |_, digest, members, now| {
-                    verifier.judge_verified(&issuer, digest, members, now)
-                }),
+                Origin::Verified => {
+                    let jwt = jwt.clone();
+                    Box::new(move |_, digest, members, now| {
+                        verifier.judge_verified(&issuer, jwt.as_ref(), digest, members, now)
+                    })
+                }
             }
         };
         match introspection.introspector.look_up(token, origin, now, judge) {
             Introspected::Settled(outcome) => {
-                Asked::Decided(result(outcome, &issuer).map(|claims| jwt.unwrap_or(claims)))
+                Lookup::Decided(result(outcome, &issuer).map(|claims| jwt.unwrap_or(claims)))
             }
             Introspected::Pending(pending) => {
-                Asked::Pending(Box::new(Introspecting { issuer, pending, jwt }))
+                Lookup::Pending(Box::new(Introspecting { issuer, pending, jwt }))
             }
         }
     }
@@ -167,12 +167,16 @@ impl Verifier {
     fn judge_verified(
         &self,
         issuer: &TrustedIssuer,
+        jwt: Option<&Claims>,
         digest: &TokenDigest,
         members: &JsonObject<'_>,
         now: NumericDate,
     ) -> Result<Claims, Unaccepted> {
         const NO_CLAIMS: &str = "{}";
-        let lifetime = rules(issuer).check_verified(members, now)?;
+        let claims = jwt.map_or(NO_CLAIMS, Claims::payload);
+        let claims = JsonObject::from_text(claims)
+            .map_err(|found| Error::InvalidJson { part: Part::Payload, found })?;
+        let lifetime = rules(issuer).check_verified(members, &claims, now)?;
         let payload = JsonObject::from_text(NO_CLAIMS)
             .map_err(|found| Error::InvalidJson { part: Part::Payload, found })?;
         let granted = issuer.policy.scopes.read(&payload, None, &self.0.scopes)?;

@@ -29,8 +29,17 @@ impl Verifier {
             let tenant = || entry.claims().tenant();
             entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
         });
-        metrics::looked_up(claims.is_some());
+        if claims.is_some() {
+            metrics::looked_up(true);
+        }
         claims
+    }
+
+    /// Counts a token that is not cached. Opaque tokens are not counted: they have another cache.
+    pub(super) fn count_miss(&self, scheme: Scheme) {
+        if self.cache_of(scheme).is_some_and(|cache| !cache.is_off()) {
+            metrics::looked_up(false);
+        }
     }
 
     /// Returns the cache for tokens that are presented in this scheme.

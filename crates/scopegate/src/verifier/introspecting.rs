@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::introspection::introspector::PendingIntrospection;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::trusted::TrustedIssuer;
+use crate::token::numeric_date::NumericDate;
+use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 
 /// The result of asking an issuer about a token.
-pub(super) enum Asked {
+pub(super) enum Lookup {
     Decided(Result<Claims, Error>),
     Pending(Box<Introspecting>),
 }
@@ -24,10 +28,22 @@ pub(crate) struct Introspecting {
 }
 
 impl Introspecting {
-    /// Waits for the outcome.
-    pub(super) async fn settled(&self) -> Result<Claims, Error> {
-        let claims = result(self.pending.settled().await, &self.issuer)?;
+    /// Waits for the outcome until the deadline of the verification. If the issuer has a longer time
+    /// limit, waits until that time has passed since the begin of the verification.
+    pub(super) async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
+        let longer = self.pending.time_limit().saturating_sub(KEY_WAIT_TIMEOUT);
+        let claims = result(self.pending.settled(deadline + longer).await, &self.issuer)?;
         Ok(self.jwt.clone().unwrap_or(claims))
+    }
+
+    /// Returns whether the token is a JWT.
+    pub(super) fn is_about_jwt(&self) -> bool {
+        self.jwt.is_some()
+    }
+
+    /// Returns whether the issuer of an opaque token is still trusted with its rules.
+    pub(super) fn is_trusted(&self, now: NumericDate) -> bool {
+        self.issuer.keys.standing().accepts(now)
     }
 
     /// Returns the error of a verification that does not wait.

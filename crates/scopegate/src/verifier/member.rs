@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use tracing::Level;
 
 use crate::error::config::ConfigError;
-#[cfg(feature = "fetch")]
-use crate::introspection::Introspection;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
-use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
-use crate::issuer::trusted::{AppliesTo, TrustedIntrospection};
+use crate::issuer::opaque::IntrospectionRules;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::TrustedIntrospection;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::KeyRules;
@@ -58,7 +58,7 @@ pub(crate) struct Member {
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        // Credentials are not compared.
+        // Credentials are not compared. The replaced introspector leaves its memory to the new one.
         #[cfg(feature = "fetch")]
         if self.issuer.introspection.is_some() || other.issuer.introspection.is_some() {
             return false;
@@ -89,6 +89,23 @@ impl Member {
             && let Some(issuer) = Arc::get_mut(&mut self.issuer)
         {
             issuer.status_lists.clone_from(&theirs.status_lists);
+        }
+    }
+
+    /// Takes over the memory of the introspector that it will replace. Otherwise each change would
+    /// ask about all tokens again, and take them for invented ones.
+    #[cfg(feature = "fetch")]
+    pub(super) fn take_introspections_of(&mut self, before: &Self) {
+        let (ours, theirs) = (&self.issuer, &before.issuer);
+        let same_rules = ours.leeway == theirs.leeway && ours.policy.is_same_as(&theirs.policy);
+        if let Some(theirs) = &theirs.introspection
+            && let Some(issuer) = Arc::get_mut(&mut self.issuer)
+            && let Some(ours) = issuer.introspection.as_mut().and_then(Arc::get_mut)
+        {
+            let same_rules = same_rules && ours.applies_to == theirs.applies_to;
+            if let Some(introspector) = Arc::get_mut(&mut ours.introspector) {
+                introspector.take_over(&theirs.introspector, same_rules);
+            }
         }
     }
 
@@ -161,10 +178,7 @@ impl MemberFactory {
             _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
         #[cfg(feature = "fetch")]
-        let (introspection, prefix) = (issuer.introspection.clone(), issuer.token_prefix.clone());
-        #[cfg(feature = "fetch")]
-        let applies_to =
-            if issuer.has_opaque_tokens() { AppliesTo::OpaqueTokens } else { AppliesTo::VerifiedJwts };
+        let introspection = issuer.introspection.clone();
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
@@ -182,7 +196,7 @@ impl MemberFactory {
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer, label)?;
         #[cfg(feature = "fetch")]
-        let issuer = self.with_introspection(issuer, label, introspection, prefix, applies_to)?;
+        let issuer = self.with_introspection(issuer, label, introspection)?;
         let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, source_use, static_jwks })
     }
@@ -229,16 +243,14 @@ impl MemberFactory {
         &self,
         issuer: TrustedIssuer,
         label: &IssuerLabel,
-        introspection: Option<Introspection>,
-        prefix: Option<String>,
-        applies_to: AppliesTo,
+        rules: IntrospectionRules,
     ) -> Result<TrustedIssuer, ConfigError> {
-        let Some(introspection) = introspection else { return Ok(issuer) };
+        let Some((introspection, applies_to)) = rules.applied else { return Ok(issuer) };
         let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
         let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
         let runtime = handle(runtime.as_ref())?;
         let introspector = sources.introspector(&introspection, &issuer, label, runtime)?;
-        let prefix = prefix.map(String::into_boxed_str);
+        let prefix = rules.prefix.map(String::into_boxed_str);
         Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
     }
 

@@ -14,9 +14,11 @@ use crate::claims::Claims;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
+#[cfg(feature = "fetch")]
+use crate::token;
 use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
-use crate::verifier::introspecting::{Asked, Introspecting};
+use crate::verifier::introspecting::{Introspecting, Lookup};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
@@ -108,8 +110,9 @@ impl PendingVerification {
         Self::in_state(verifier, token, State::Introspecting(introspecting))
     }
 
-    /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for
-    /// an introspection at most for its [time limit](crate::Introspection::timeout).
+    /// Waits for the key, the status list and the introspection, at most 2 s in all, and then
+    /// verifies the token. If the [time limit](crate::Introspection::timeout) of the introspection
+    /// is longer, waits as long as that.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -174,33 +177,46 @@ impl PendingVerification {
             #[cfg(feature = "fetch")]
             State::Verified(claims) => return Ok(claims.clone()),
             #[cfg(feature = "fetch")]
-            State::Introspecting(introspecting) => return introspecting.settled().await,
+            State::Introspecting(introspecting) => {
+                return self.introspected(introspecting, deadline).await;
+            }
         };
         #[cfg(feature = "fetch")]
-        let verified = self.introspected(verified).await;
+        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
+            Lookup::Decided(result) => result,
+            // Rare, so that other requests do not hold the memory of this wait.
+            Lookup::Pending(introspecting) => {
+                Box::pin(async move { self.introspected(&introspecting, deadline).await }).await
+            }
+        }
+        #[cfg(not(feature = "fetch"))]
         verified
+    }
+
+    /// Waits for the outcome of an introspection. Meanwhile the token may have expired, its key may
+    /// be withdrawn, and its issuer may be distrusted.
+    #[cfg(feature = "fetch")]
+    async fn introspected(&self, introspecting: &Introspecting, deadline: Instant) -> Result<Claims, Error> {
+        let claims = introspecting.settled(deadline).await?;
+        if introspecting.is_about_jwt() {
+            return self.verify_again(&token::split(&self.token)?);
+        }
+        if introspecting.is_trusted(self.verifier.now()) {
+            return Ok(claims);
+        }
+        Box::pin(self.verify_once_more(deadline)).await
     }
 
     /// Verifies the token once more. Its issuer may have to be asked again.
     #[cfg(feature = "fetch")]
-    async fn verify_once_more(&self) -> Result<Claims, Error> {
+    async fn verify_once_more(&self, deadline: Instant) -> Result<Claims, Error> {
         match self.verifier.verify_inner(self.presented(), OverdueKeys::Use) {
             Err(NotAccepted::Introspecting(introspecting)) => {
                 // Rare, so that other requests do not hold the memory of this wait.
-                let claims = Box::pin(async move { introspecting.settled().await }).await?;
+                let claims = Box::pin(async move { introspecting.settled(deadline).await }).await?;
                 self.verifier.check_status(claims)
             }
             verified => self.verifier.without_waiting(verified),
-        }
-    }
-
-    /// Waits until the issuer was asked about a verified JWT, if it is to be asked.
-    #[cfg(feature = "fetch")]
-    async fn introspected(&self, verified: Result<Claims, Error>) -> Result<Claims, Error> {
-        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
-            Asked::Decided(result) => result,
-            // Rare, so that other requests do not hold the memory of this wait.
-            Asked::Pending(introspecting) => Box::pin(async move { introspecting.settled().await }).await,
         }
     }
 
@@ -217,7 +233,7 @@ impl PendingVerification {
             // It was verified a moment ago.
             State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
             State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => {
-                self.verify_once_more().await
+                self.verify_once_more(deadline).await
             }
         }
     }
@@ -270,6 +286,7 @@ impl PendingVerification {
         if let Some(claims) = verifier.cached(self.presented(), verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
+        verifier.count_miss(self.scheme);
         verifier.verify_parts(self.presented(), parts, OverdueKeys::Use).map_err(
             |undecided| match undecided {
                 Undecided::Rejected(error) => error,

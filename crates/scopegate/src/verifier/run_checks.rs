@@ -14,10 +14,12 @@ use crate::checks::confirmation::Scheme;
 use crate::checks::confirmation::{self, Presented};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
+#[cfg(feature = "fetch")]
+use crate::claims::ByIssuer;
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 #[cfg(feature = "fetch")]
-use crate::issuer::trusted::AppliesTo;
+use crate::issuer::trusted::Introspected;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::revocation::checked::{NamesRead, RevocableNames};
@@ -170,10 +172,7 @@ impl Verifier {
             }
         };
         #[cfg(feature = "fetch")]
-        let status = match &issuer.status_lists {
-            None => None,
-            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
-        };
+        let by_issuer = by_issuer(issuer, payload)?;
         Ok(Claims::new(
             kept,
             Arc::clone(issuer.name()),
@@ -189,11 +188,21 @@ impl Verifier {
             Lookups {
                 revocable,
                 #[cfg(feature = "fetch")]
-                status,
-                #[cfg(feature = "fetch")]
-                is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
+                by_issuer,
                 binding,
             },
         ))
     }
+}
+
+/// Prepares the look-ups at the issuer, if it decides at each use.
+#[cfg(feature = "fetch")]
+fn by_issuer(issuer: &TrustedIssuer, payload: &JsonObject<'_>) -> Result<Option<Box<ByIssuer>>, Error> {
+    let status = match &issuer.status_lists {
+        None => None,
+        Some(lists) => TokenStatus::read(lists, payload)?,
+    };
+    let is_introspected = issuer.introspects(Introspected::VerifiedJwts);
+    let decides = status.is_some() || is_introspected;
+    Ok(decides.then(|| Box::new(ByIssuer { status, is_introspected })))
 }

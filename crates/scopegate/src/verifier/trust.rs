@@ -26,12 +26,10 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
-use crate::issuer::introspected::check_prefixes;
-#[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
-use crate::issuer::registry::Registry;
 #[cfg(feature = "fetch")]
-use crate::issuer::trusted::AppliesTo;
+use crate::issuer::opaque::{Marks, check_marks};
+use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -298,12 +296,12 @@ impl Trust {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
         #[cfg(feature = "fetch")]
-        if member.issuer.introspects(AppliesTo::OpaqueTokens) {
+        if member.issuer.is_opaque() {
             let others = members.iter().map(|other| &other.issuer);
-            let others = others.filter(|other| other.introspects(AppliesTo::OpaqueTokens));
+            let others = others.filter(|other| other.is_opaque());
             let others = others.filter(|other| other.identifier != member.issuer.identifier);
             let introspected = others.chain([&member.issuer]);
-            check_prefixes(introspected.map(|issuer| (&*issuer.identifier, issuer.token_prefix())))?;
+            check_marks(introspected.map(|issuer| Marks::of_trusted(issuer)))?;
         }
         // In version 1 of Entra, two clouds have one form of names, and different keys.
         let name = Arc::clone(&member.issuer.identifier);
@@ -318,6 +316,7 @@ impl Trust {
             Some(before) => {
                 #[cfg(feature = "fetch")]
                 member.take_lists_of(before);
+                member.take_introspections_of(before);
                 Some(std::mem::replace(before, member))
             }
             None => {

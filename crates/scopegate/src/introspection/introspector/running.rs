@@ -3,59 +3,87 @@
 use std::sync::Arc;
 
 use scopegate_proto::token_digest::TokenDigest;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::introspection::call::Call;
 use crate::introspection::circuit::Role;
 use crate::introspection::failure::Failure;
-use crate::introspection::introspector::{Introspector, Judge};
-use crate::introspection::judgement::NotAccepted;
+use crate::introspection::introspector::{Asked, Introspector, Judge};
+use crate::introspection::judgement::Unaccepted;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::response::Statement;
+use crate::introspection::schedule::Ticket;
 use crate::keys::refresh::catch_panic::catch_panic;
+use crate::token::numeric_date::NumericDate;
 
 /// A call that runs. If it is dropped before its end, its runtime has ended.
 pub(super) struct Running {
     pub(super) introspector: Arc<Introspector>,
     pub(super) digest: TokenDigest,
     pub(super) call: Arc<Call>,
-    pub(super) role: Role,
-    pub(super) is_known: bool,
+    pub(super) ticket: Ticket,
     pub(super) has_ended: bool,
 }
 
 impl Running {
-    /// Sends the token, and ends the call.
+    /// Waits for a place, sends the token, and ends the call. The time limit of the request begins
+    /// with its place, because the endpoint is not the reason for the wait.
     pub(super) async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
-        let mut asked_at = Instant::now();
-        let limit = self.introspector.settings.time_limit;
-        // Clocks and subscribers are the application's code.
-        let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked_at)));
-        let result = match timeout(limit, attempt).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(message)) => Err(Failure::Panicked(message)),
-            Err(_) => Err(Failure::TooSlow(limit)),
+        let introspector = Arc::clone(&self.introspector);
+        let limit = introspector.settings.time_limit;
+        let mut asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+        let result = match self.place(&introspector).await {
+            Err(failure) => Err(failure),
+            Ok(_place) => {
+                // Clocks and subscribers are the application's code.
+                let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked)));
+                match timeout(limit, attempt).await {
+                    Ok(Ok(result)) => result,
+                    Ok(Err(message)) => Err(Failure::Panicked(message)),
+                    Err(_) => Err(Failure::TooSlow(limit)),
+                }
+            }
         };
         self.has_ended = true;
-        self.introspector.end(&self, asked_at, result);
+        introspector.end(&self, asked, result);
     }
 
-    async fn attempt(&self, token: &str, judge: Judge, asked_at: &mut Instant) -> Result<Outcome, Failure> {
+    /// Waits for a place among the calls of its class, at most as long as a call may take. A probe
+    /// needs none, so that calls which hang delay no probe.
+    async fn place<'i>(
+        &self,
+        introspector: &'i Introspector,
+    ) -> Result<Option<SemaphorePermit<'i>>, Failure> {
+        if self.ticket.role == Role::Probe {
+            return Ok(None);
+        }
+        let limit = introspector.settings.time_limit;
+        let places = introspector.places(self.ticket.class);
+        let Ok(place) = timeout(limit, places.acquire()).await else { return Err(Failure::NoPlace(limit)) };
+        // The endpoint has failed meanwhile.
+        if introspector.schedule().is_suspended() {
+            return Err(Failure::Suspended);
+        }
+        // It is never closed.
+        Ok(place.ok())
+    }
+
+    async fn attempt(&self, token: &str, judge: Judge, asked: &mut Asked) -> Result<Outcome, Failure> {
         let introspector = &*self.introspector;
-        let calls = if self.is_known { &introspector.known_calls } else { &introspector.unseen_calls };
-        let _permit = calls.acquire().await;
-        *asked_at = Instant::now();
-        let received = introspector.endpoint.ask(token, introspector.caller.clock.now()).await?;
+        let now = introspector.caller.clock.now();
+        *asked = Asked { at: Instant::now(), on: now.into() };
+        let received = introspector.endpoint.ask(token, now).await?;
         match received.read()? {
             Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
             Statement::Active(members) => {
                 match judge(token, &self.digest, &members, introspector.caller.clock.now().into()) {
                     Ok(claims) => Ok(Outcome::Active(claims)),
-                    Err(NotAccepted::Rejected(error)) => {
+                    Err(Unaccepted::Rejected(error)) => {
                         Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))
                     }
-                    Err(NotAccepted::Malformed(error)) => Err(Failure::Member(error)),
+                    Err(Unaccepted::Malformed(error)) => Err(Failure::Member(error)),
                 }
             }
         }
@@ -65,7 +93,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.introspector.end(self, Instant::now(), Err(Failure::Ended));
+            let asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+            let introspector = Arc::clone(&self.introspector);
+            introspector.end(self, asked, Err(Failure::Ended));
         }
     }
 }

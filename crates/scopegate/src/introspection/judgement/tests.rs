@@ -32,7 +32,7 @@ fn members(changed: &Value) -> String {
     members.to_string()
 }
 
-fn judged<T>(issuer: &Issuer, text: &str, read: impl FnOnce(Judged<'_>) -> T) -> Result<T, NotAccepted> {
+fn judged<T>(issuer: &Issuer, text: &str, read: impl FnOnce(Judged<'_>) -> T) -> Result<T, Unaccepted> {
     let policy = &issuer.policy;
     let rules = Rules {
         issuer: &issuer.identifier,
@@ -44,7 +44,7 @@ fn judged<T>(issuer: &Issuer, text: &str, read: impl FnOnce(Judged<'_>) -> T) ->
     rules.check(&JsonObject::from_text(text).unwrap(), now).map(read)
 }
 
-fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), NotAccepted> {
+fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), Unaccepted> {
     judged(issuer, text, |judged| {
         let client = judged.issued_for.client.map(std::borrow::Cow::into_owned);
         (client, judged.lifetime.expires_at.as_secs())
@@ -55,14 +55,14 @@ fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), NotA
 fn accepted(issuer: &Issuer, changed: &Value) -> (Option<String>, i64) {
     match check_text(issuer, &members(changed)) {
         Ok(judged) => judged,
-        Err(NotAccepted::Rejected(error) | NotAccepted::Malformed(error)) => panic!("{changed}: {error}"),
+        Err(Unaccepted::Rejected(error) | Unaccepted::Malformed(error)) => panic!("{changed}: {error}"),
     }
 }
 
 #[track_caller]
 fn rejected(issuer: &Issuer, changed: &Value) -> Error {
     match check_text(issuer, &members(changed)) {
-        Err(NotAccepted::Rejected(error)) => error,
+        Err(Unaccepted::Rejected(error)) => error,
         other => panic!("{changed}: {other:?}"),
     }
 }
@@ -70,7 +70,7 @@ fn rejected(issuer: &Issuer, changed: &Value) -> Error {
 #[track_caller]
 fn is_malformed(issuer: &Issuer, text: &str) {
     let result = check_text(issuer, text);
-    assert!(matches!(result, Err(NotAccepted::Malformed(_))), "{text}: {result:?}");
+    assert!(matches!(result, Err(Unaccepted::Malformed(_))), "{text}: {result:?}");
 }
 
 #[test]
@@ -183,32 +183,62 @@ fn malformed_member_decides_nothing_about_the_token() {
 fn members_about_a_verified_jwt_may_be_absent() {
     // IN18
     let issuer = issuer();
-    let check = |changed: Value| {
-        let policy = &issuer.policy;
-        let (kind, audience) = (&policy.kind, &policy.audience);
-        let rules = Rules { issuer: ISSUER, kind, audience, leeway: Duration::from_secs(60) };
-        let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(NOW));
-        rules.check_verified(&JsonObject::from_text(&changed.to_string()).unwrap(), now)
-    };
-    for accepted in [
-        json!({ "active": true }),
-        json!({ "iss": ISSUER, "aud": "https://api.example", "exp": NOW + 1, "token_type": "DPoP" }),
-        json!({ "cnf": { "jkt": "of the JWT" }, "nonce": "n" }),
+    let unbound = json!({});
+    let bound = json!({ "cnf": { "jkt": "of the JWT" } });
+    let check = |changed: &Value, claims: &Value| check_verified(&issuer, changed, claims);
+    for (accepted, claims) in [
+        (json!({ "active": true }), &unbound),
+        (json!({ "active": true }), &bound),
+        (json!({ "iss": ISSUER, "aud": "https://api.example", "exp": NOW + 1 }), &unbound),
+        (json!({ "token_type": "DPoP" }), &bound),
+        (json!({ "cnf": { "jkt": "of the JWT" }, "nonce": "n" }), &bound),
+        (json!({ "cnf": { "unknown": "x" } }), &unbound),
     ] {
-        assert!(check(accepted.clone()).is_ok(), "{accepted}");
+        assert!(check(&accepted, claims).is_ok(), "{accepted}");
     }
-    for rejected in [
-        json!({ "exp": NOW - 60 }),
-        json!({ "nbf": NOW + 61 }),
-        json!({ "iss": "https://other.example" }),
-        json!({ "aud": "https://other.example" }),
-        json!({ "token_type": "refresh_token" }),
-        json!({ "token_use": "refresh_token" }),
+    for (rejected, claims) in [
+        (json!({ "exp": NOW - 60 }), &unbound),
+        (json!({ "nbf": NOW + 61 }), &unbound),
+        (json!({ "iss": "https://other.example" }), &unbound),
+        (json!({ "aud": "https://other.example" }), &unbound),
+        (json!({ "token_type": "refresh_token" }), &unbound),
+        (json!({ "token_use": "refresh_token" }), &unbound),
+        // IN10, MT15: a bound token must not be accepted without its proof.
+        (json!({ "token_type": "DPoP" }), &unbound),
+        (json!({ "cnf": { "jkt": "of the JWT" } }), &unbound),
+        (json!({ "cnf": { "jkt": "another" } }), &bound),
+        (json!({ "cnf": { "x5t#S256": "x" } }), &bound),
     ] {
-        assert!(matches!(check(rejected.clone()), Err(NotAccepted::Rejected(_))), "{rejected}");
+        assert!(matches!(check(&rejected, claims), Err(Unaccepted::Rejected(_))), "{rejected}");
     }
-    for malformed in [json!({ "exp": "x" }), json!({ "iss": 1 }), json!({ "aud": 1 }), json!({ "aud": null })]
+    for malformed in [json!({ "exp": "x" }), json!({ "iss": 1 }), json!({ "aud": 1 }), json!({ "cnf": null })]
     {
-        assert!(matches!(check(malformed.clone()), Err(NotAccepted::Malformed(_))), "{malformed}");
+        assert!(matches!(check(&malformed, &unbound), Err(Unaccepted::Malformed(_))), "{malformed}");
+    }
+}
+
+fn check_verified(issuer: &Issuer, changed: &Value, claims: &Value) -> Result<Lifetime, Unaccepted> {
+    let policy = &issuer.policy;
+    let (kind, audience) = (&policy.kind, &policy.audience);
+    let rules = Rules { issuer: ISSUER, kind, audience, leeway: Duration::from_secs(60) };
+    let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(NOW));
+    let (members, claims) = (changed.to_string(), claims.to_string());
+    let [members, claims] = [&members, &claims].map(|text| JsonObject::from_text(text).unwrap());
+    rules.check_verified(&members, &claims, now)
+}
+
+#[test]
+fn client_of_response_is_judged_by_client_id() {
+    // IN08: tokens of this issuer name the client in `cid`, and responses do not.
+    let okta = Issuer::okta("https://acme.okta.com/oauth2/default").unwrap();
+    let okta = okta.audience("https://api.example").client("importer");
+    for (members, is_accepted) in [
+        (json!({ "aud": "https://api.example" }), true),
+        (json!({ "aud": "https://api.example", "client_id": "importer" }), true),
+        (json!({ "aud": "https://api.example", "client_id": "another" }), false),
+        (json!({ "client_id": "another" }), false),
+    ] {
+        let checked = check_verified(&okta, &members, &json!({}));
+        assert_eq!(checked.is_ok(), is_accepted, "{members} {checked:?}");
     }
 }

@@ -8,21 +8,27 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State as Shared;
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use http::{HeaderMap, Uri};
 use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::token_digest::TokenDigest;
-use scopegate_proto::url::{FetchUrl, SecureUrl};
+use scopegate_proto::url::SecureUrl;
 use serde_json::json;
 use testkit::{AUDIENCE, ISSUER, KEY, NOW, jwks};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::claims::{Claims, Lookups, Named};
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
-use crate::introspection::introspector::{Caller, Introspected, Introspector, Judge, Origin, Settings};
-use crate::introspection::judgement::{NotAccepted, Rules};
+use crate::introspection::introspector::{
+    Caller, Introspected, Introspector, Judge, Origin, PendingIntrospection, Settings,
+};
+use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
@@ -44,6 +50,11 @@ pub(super) enum Behavior {
     /// Every response is this one.
     Responds(u16, &'static str, &'static str, String),
     Stalls,
+    /// Requests wait until [`Server::release`], and then get the response of `Works`.
+    Waits,
+    /// Tokens that begin with `evil` get this response: status, header, its value, body. Others get
+    /// the response of `Works`.
+    Differs(u16, &'static str, &'static str, Vec<u8>),
 }
 
 /// A request as the endpoint received it.
@@ -59,6 +70,8 @@ pub(super) struct Server {
     behavior: Arc<Mutex<Behavior>>,
     received: Arc<Mutex<Vec<Received>>>,
     calls: Arc<AtomicUsize>,
+    released: Arc<Notify>,
+    connections: Arc<AtomicUsize>,
     pub(super) url: String,
 }
 
@@ -69,10 +82,16 @@ impl Server {
             behavior: Arc::new(Mutex::new(works)),
             received: Arc::default(),
             calls: Arc::default(),
+            released: Arc::default(),
+            connections: Arc::default(),
             url: String::new(),
         };
         let router = Router::new().fallback(respond).with_state(server.clone());
-        server.url = format!("{}/introspect?tenant=1", testkit::serve(router).await);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        server.url = format!("http://{}/introspect?tenant=1", listener.local_addr().unwrap());
+        let connections = Arc::clone(&server.connections);
+        let listener = listener.tap_io(move |_| drop(connections.fetch_add(1, Ordering::Relaxed)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
         server
     }
 
@@ -88,8 +107,24 @@ impl Server {
         self.set(Behavior::Responds(status, "application/json", "", String::new()));
     }
 
+    /// Releases the requests that [wait](Behavior::Waits) now.
+    pub(super) fn release(&self) {
+        self.released.notify_waiters();
+    }
+
+    /// Waits until the endpoint has received this many requests.
+    pub(super) async fn has_received(&self, calls: usize) {
+        while self.calls() < calls {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(super) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub(super) fn last(&self) -> Received {
@@ -98,13 +133,26 @@ impl Server {
 }
 
 async fn respond(Shared(server): Shared<Server>, uri: Uri, headers: HeaderMap, body: String) -> Response {
+    let released = Arc::clone(&server.released);
+    let released = released.notified();
     server.calls.fetch_add(1, Ordering::Relaxed);
+    let is_evil = body.starts_with("token=evil");
     let is_valid = body.starts_with("token=valid");
     server.received.lock().unwrap().push(Received { uri, headers, body });
     let behavior = server.behavior.lock().unwrap().clone();
+    let exp = match behavior {
+        Behavior::Works { exp } => exp,
+        _ => NOW + 600,
+    };
     let response = Response::builder();
     match behavior {
-        Behavior::Works { exp } => {
+        Behavior::Differs(status, name, value, body) if is_evil => {
+            response.status(status).header(name, value).body(Body::from(body)).unwrap()
+        }
+        Behavior::Waits | Behavior::Works { .. } | Behavior::Differs(..) => {
+            if matches!(behavior, Behavior::Waits) {
+                released.await;
+            }
             let active = json!({ "active": true, "aud": AUDIENCE, "sub": "s", "exp": exp });
             let body = if is_valid { active } else { json!({ "active": false }) };
             let response = response.header("content-type", "application/json");
@@ -129,6 +177,13 @@ pub(super) struct Fixture {
 
 pub(super) const LIFETIMES: Lifetimes = Lifetimes { cached_for: Duration::from_secs(10), stale_for: None };
 
+pub(super) const SETTINGS: Settings = Settings {
+    cached: 1_024,
+    lifetimes: LIFETIMES,
+    unseen: UnseenTokens { burst: 300, per_second: 100 },
+    time_limit: Duration::from_secs(2),
+};
+
 impl Fixture {
     pub(super) fn new(server: &Server) -> Self {
         Self::with(server, Self::client("s3cret-of-api"), LIFETIMES, &Handle::current())
@@ -145,13 +200,20 @@ impl Fixture {
         lifetimes: Lifetimes,
         runtime: &Handle,
     ) -> Self {
+        Self::with_settings(server, credentials, Settings { lifetimes, ..SETTINGS }, runtime)
+    }
+
+    pub(super) fn with_settings(
+        server: &Server,
+        credentials: Credentials,
+        settings: Settings,
+        runtime: &Handle,
+    ) -> Self {
         let url = SecureUrl::parse(&server.url).unwrap();
         let transport =
             Transport::new(&TransportConfig { timeout: 2 * SECOND, ..TransportConfig::default() });
-        let http = transport.client(&FetchUrl::from(url.clone())).unwrap();
+        let http = transport.client_for_secrets(&url, 2 * SECOND, None).unwrap();
         let endpoint = Endpoint { http, url, credentials, audience: ISSUER.into() };
-        let unseen = UnseenTokens { burst: 300, per_second: 100 };
-        let settings = Settings { lifetimes, unseen, time_limit: 2 * SECOND };
         let clock = Arc::new(AtomicU64::new(NOW));
         let time = Arc::clone(&clock);
         let time = move || UNIX_EPOCH + Duration::from_secs(time.load(Ordering::Relaxed));
@@ -167,16 +229,21 @@ impl Fixture {
     }
 
     pub(super) fn look_up(&self, token: &str) -> Introspected {
+        self.look_up_as(token, Origin::Unverified)
+    }
+
+    /// Looks up a token of this origin.
+    pub(super) fn look_up_as(&self, token: &str, origin: Origin) -> Introspected {
         let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(self.clock.load(Ordering::Relaxed)));
         let token = OpaqueToken::parse(token.as_bytes()).unwrap();
-        self.introspector.look_up(token, Origin::Unverified, now, || -> Judge { Box::new(judge) })
+        self.introspector.look_up(token, origin, now, || -> Judge { Box::new(judge) })
     }
 
     /// Waits for the outcome as a request does.
     pub(super) async fn ask(&self, token: &str) -> String {
         shown(&match self.look_up(token) {
             Introspected::Settled(outcome) => outcome,
-            Introspected::Pending(pending) => pending.settled().await,
+            Introspected::Pending(pending) => settled(&pending).await,
         })
     }
 
@@ -187,6 +254,11 @@ impl Fixture {
             Introspected::Pending(_) => "pending".to_owned(),
         }
     }
+}
+
+/// Waits for the outcome as long as a call may take.
+pub(super) async fn settled(pending: &PendingIntrospection) -> Outcome {
+    pending.settled(Instant::now() + pending.time_limit()).await
 }
 
 pub(super) fn shown(outcome: &Outcome) -> String {
@@ -204,7 +276,7 @@ fn judge(
     digest: &TokenDigest,
     members: &JsonObject<'_>,
     now: NumericDate,
-) -> Result<Claims, NotAccepted> {
+) -> Result<Claims, Unaccepted> {
     let policy = Issuer::from_jwks(ISSUER, &jwks([KEY.jwk()])).unwrap().audience(AUDIENCE).policy;
     let leeway = 60 * SECOND;
     let rules = Rules { issuer: ISSUER, kind: &policy.kind, audience: &policy.audience, leeway };

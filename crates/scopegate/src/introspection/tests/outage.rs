@@ -7,7 +7,7 @@ use testkit::{NOW, pass};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::Instant;
 
-use super::fixture::{Behavior, Fixture, LIFETIMES, SECOND, Server};
+use super::fixture::{Behavior, Fixture, LIFETIMES, SECOND, Server, settled};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::Introspected;
 
@@ -63,7 +63,7 @@ async fn stalled_endpoint_is_given_up_after_two_seconds() {
         assert_eq!(asking.await.unwrap(), "undecided 1");
         assert!(begin.elapsed() < Duration::from_millis(2_500));
     }
-    assert_eq!(fixture.ask_now("valid-5"), "undecided 2", "at once");
+    assert_eq!(fixture.ask_now("valid-5"), "undecided 3", "at once");
     assert_eq!(fixture.ask_now("valid"), "undecided 2", "at once");
     assert_eq!(server.calls(), 6);
     server.works();
@@ -84,12 +84,14 @@ async fn rejected_credentials_are_our_error() {
     }
     assert_eq!(fixture.ask_now("valid"), "misconfigured");
     assert_eq!(server.calls(), 5, "the circuit is open");
-    server.fails(403);
-    pass(2 * SECOND).await;
+    let denied = r#"{"error":"access_denied"}"#.to_owned();
+    server.set(Behavior::Responds(403, "application/json", "", denied));
+    pass(3 * SECOND).await;
     assert_eq!(fixture.ask("valid").await, "misconfigured");
     server.works();
-    pass(2 * SECOND).await;
+    pass(3 * SECOND).await;
     assert_eq!(fixture.ask("valid").await, "active s");
+    assert_eq!(server.calls(), 7, "two probes");
     let log = log.text();
     assert!(log.contains("ERROR") && log.contains("introspection credentials are invalid"), "{log}");
     assert_eq!(log.matches("introspection keeps failing, calls are suspended").count(), 1, "{log}");
@@ -151,7 +153,7 @@ fn end_of_runtime_wakes_waiting_requests() {
         let fixture = Fixture::with(&server, Fixture::client("s"), LIFETIMES, other.handle());
         let Introspected::Pending(pending) = fixture.look_up("valid") else { panic!("not cached") };
         other.shutdown_background();
-        let outcome = pending.settled().await;
+        let outcome = settled(&pending).await;
         assert_eq!(super::fixture::shown(&outcome), "undecided 1");
         assert_eq!(server.calls(), 0);
     });

@@ -83,6 +83,16 @@ async fn two_configurations_share_no_result() {
 }
 
 #[tokio::test]
+async fn connection_is_used_again_for_some_seconds() {
+    let server = Server::start().await;
+    let fixture = Fixture::new(&server);
+    for n in 0..5 {
+        assert_eq!(fixture.ask(&format!("valid-{n}")).await, "active s");
+    }
+    assert_eq!((server.calls(), server.connections()), (5, 1));
+}
+
+#[tokio::test]
 async fn redirect_leads_nowhere() {
     // IN21
     let server = Server::start().await;

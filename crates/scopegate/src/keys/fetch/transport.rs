@@ -20,6 +20,9 @@ impl Default for TransportConfig {
     }
 }
 
+/// As many as calls of known tokens run at the same time.
+const IDLE_CONNECTIONS: usize = 64;
+
 /// The HTTP clients of one verifier. Issuers with the same transport settings share a client,
 /// because building one reads the system's certificate authorities.
 #[derive(Clone, Debug)]
@@ -38,7 +41,8 @@ impl Transport {
     }
 
     /// Returns a client that presents the certificate of an authenticated client, if it has one.
-    /// Half of the time limit is for the connection.
+    /// Half of the time limit is for the connection. Idle connections are used again, because each
+    /// token costs a request.
     pub(crate) fn client_for_secrets(
         &self,
         url: &SecureUrl,
@@ -46,6 +50,7 @@ impl Transport {
         client: Option<&Authenticator>,
     ) -> Result<HttpClient, SettingsError> {
         let settings = self.settings.clone().timeout(limit).connect_timeout(limit / 2);
+        let settings = settings.idle_connections(IDLE_CONNECTIONS);
         let settings = match client {
             Some(client) => client.transport(settings),
             None => settings,

@@ -25,6 +25,7 @@ pub(super) struct Endpoint {
     tokens: Arc<Mutex<HashMap<String, Value>>>,
     status: Arc<Mutex<StatusCode>>,
     calls: Arc<AtomicUsize>,
+    held: Arc<tokio::sync::Mutex<()>>,
     pub(super) url: String,
 }
 
@@ -59,18 +60,24 @@ impl Endpoint {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Holds the responses until the result is dropped.
+    pub(super) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.held).lock_owned().await
+    }
+
     pub(super) fn introspection(&self) -> Introspection {
         let client = ClientAuthentication::client_secret_basic("orders-api", "s3cret-of-api");
         Introspection::by_client(&self.url, client).unwrap()
     }
 
     pub(super) fn issuer(&self) -> Issuer {
-        Issuer::introspected(OPAQUE, self.introspection()).unwrap().audience(AUDIENCE)
+        Issuer::opaque(OPAQUE, self.introspection()).unwrap().audience(AUDIENCE)
     }
 }
 
 async fn respond(State(endpoint): State<Endpoint>, body: String) -> impl IntoResponse {
     endpoint.calls.fetch_add(1, Ordering::Relaxed);
+    drop(endpoint.held.lock().await);
     let token = body.strip_prefix("token=").unwrap().split('&').next().unwrap();
     let found = endpoint.tokens.lock().unwrap().get(token).cloned();
     let json = found.unwrap_or_else(|| json!({ "active": false }));

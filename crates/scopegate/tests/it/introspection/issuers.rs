@@ -1,6 +1,6 @@
 //! The issuer that a token is introspected at.
 
-use scopegate::{ConfigError, Error, Issuer, Verifier};
+use scopegate::{ClientAuthentication, ConfigError, Error, Introspection, Issuer, Verifier};
 use serde_json::json;
 use testkit::{AUDIENCE, ISSUER, KEY, jwks};
 
@@ -15,7 +15,8 @@ async fn opaque_token_is_asked_about_beside_jwts() {
     // IN20
     let endpoint = Endpoint::start().await;
     endpoint.activate("opaque", &json!({}));
-    let verifier = Verifier::builder().trust(jwt_issuer()).trust(endpoint.issuer()).start().await.unwrap();
+    let opaque = endpoint.issuer().introspect_jwts();
+    let verifier = Verifier::builder().trust(jwt_issuer()).trust(opaque).start().await.unwrap();
     let claims = verifier.verify_or_refresh("opaque").await.unwrap();
     assert_eq!((claims.issuer(), claims.subject()), (OPAQUE, Some("user-1")));
     assert_eq!(endpoint.calls(), 1);
@@ -31,10 +32,27 @@ async fn opaque_token_is_asked_about_beside_jwts() {
 }
 
 #[tokio::test]
-async fn every_token_is_introspected_without_other_issuers() {
+async fn jwt_is_introspected_only_on_request() {
     // IN20
     let endpoint = Endpoint::start().await;
     let verifier = Verifier::builder().trust(endpoint.issuer()).start().await.unwrap();
+    for token in [jwt("https://unknown.example"), jwt(OPAQUE)] {
+        endpoint.activate(&token, &json!({}));
+        assert_eq!(verifier.verify_or_refresh(&token).await.unwrap_err().kind().status(), 401);
+    }
+    assert_eq!(endpoint.calls(), 0);
+    let one = endpoint.issuer().introspect_jwts();
+    let other = Issuer::opaque("https://other.example", endpoint.introspection()).unwrap();
+    let other = other.audience(AUDIENCE).token_prefix("ory_at_").introspect_jwts();
+    let error = Verifier::builder().trust(one).trust(other).start_lazy().err();
+    assert!(matches!(error, Some(ConfigError::OutOfRange { setting: "introspect_jwts", .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn every_token_is_introspected_without_other_issuers() {
+    // IN20
+    let endpoint = Endpoint::start().await;
+    let verifier = Verifier::builder().trust(endpoint.issuer().introspect_jwts()).start().await.unwrap();
     let foreign = jwt("https://unknown.example");
     endpoint.activate(&foreign, &json!({}));
     assert!(verifier.verify_or_refresh(&foreign).await.is_ok());
@@ -48,9 +66,9 @@ async fn prefix_selects_the_issuer() {
     let (one, other) = (Endpoint::start().await, Endpoint::start().await);
     one.activate("ory_at_1", &json!({}));
     other.activate("ory_1", &json!({}));
-    let long = Issuer::introspected("https://long.example", one.introspection()).unwrap();
+    let long = Issuer::opaque("https://long.example", one.introspection()).unwrap();
     let long = long.audience(AUDIENCE).token_prefix("ory_at_");
-    let short = Issuer::introspected("https://short.example", other.introspection()).unwrap();
+    let short = Issuer::opaque("https://short.example", other.introspection()).unwrap();
     let short = short.audience(AUDIENCE).token_prefix("ory_");
     let verifier = Verifier::builder().trust(short).trust(long).start().await.unwrap();
     let issuer_of =
@@ -67,7 +85,7 @@ async fn ambiguous_issuers_are_a_config_error() {
     // IN20
     let endpoint = Endpoint::start().await;
     let issuer = |name: &str, prefix: Option<&str>| {
-        let issuer = Issuer::introspected(name, endpoint.introspection()).unwrap().audience(AUDIENCE);
+        let issuer = Issuer::opaque(name, endpoint.introspection()).unwrap().audience(AUDIENCE);
         match prefix {
             Some(prefix) => issuer.token_prefix(prefix),
             None => issuer,
@@ -106,4 +124,47 @@ async fn distrusted_issuer_is_not_asked() {
     verifier.trust(endpoint.issuer()).unwrap();
     assert!(verifier.verify_or_refresh("opaque").await.is_ok());
     assert_eq!(endpoint.calls(), 2, "the results were dropped with the issuer");
+}
+
+#[tokio::test]
+async fn new_secret_keeps_results() {
+    // IN12, IN16
+    let endpoint = Endpoint::start().await;
+    endpoint.activate("opaque", &json!({}));
+    let verifier = Verifier::builder().trust(endpoint.issuer()).start().await.unwrap();
+    assert!(verifier.verify_or_refresh("opaque").await.is_ok());
+    let renewed = ClientAuthentication::client_secret_basic("orders-api", "new s3cret");
+    let renewed = Introspection::by_client(&endpoint.url, renewed).unwrap();
+    let issuer = |name: &str| Issuer::opaque(OPAQUE, renewed.clone()).unwrap().audience(name);
+    verifier.trust(issuer(AUDIENCE)).unwrap();
+    assert!(verifier.verify("opaque").is_ok());
+    assert_eq!(endpoint.calls(), 1);
+    // Claims that were judged by other rules are judged again.
+    verifier.trust(issuer("https://other.example")).unwrap();
+    assert!(matches!(verifier.verify_or_refresh("opaque").await, Err(Error::WrongAudience { .. })));
+    assert_eq!(endpoint.calls(), 2);
+}
+
+#[tokio::test]
+async fn issuer_distrusted_during_the_call_is_rejected() {
+    // IN18
+    let endpoint = Endpoint::start().await;
+    let token = jwt(ISSUER);
+    for name in ["opaque", &token] {
+        endpoint.activate(name, &json!({}));
+    }
+    let introspected = jwt_issuer().and_introspect(endpoint.introspection());
+    let verifier = Verifier::builder().trust(introspected).trust(endpoint.issuer()).start().await.unwrap();
+    for (token, issuer) in [(token.as_str(), ISSUER), ("opaque", OPAQUE)] {
+        let held = endpoint.hold().await;
+        let (waiting, sent) = (verifier.clone(), token.to_owned());
+        let before = endpoint.calls();
+        let waiting = tokio::spawn(async move { waiting.verify_or_refresh(&sent).await });
+        while endpoint.calls() == before {
+            tokio::task::yield_now().await;
+        }
+        verifier.distrust(issuer).unwrap();
+        drop(held);
+        assert!(waiting.await.unwrap().is_err(), "{issuer}");
+    }
 }

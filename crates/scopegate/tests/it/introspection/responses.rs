@@ -42,7 +42,7 @@ async fn each_outcome_has_its_status() {
         }
     }
     assert_eq!(endpoint.calls(), 5, "none for a malformed header");
-    for (status, expected) in [(401, 500), (403, 500), (500, 503), (429, 503)] {
+    for (status, expected) in [(401, 500), (403, 503), (500, 503), (429, 503)] {
         endpoint.responds_with(status);
         let response = respond(&verifier, &format!("unseen-{status}")).await;
         assert_eq!(response.status(), expected, "{status}");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use scopegate::{
-    ClientAuthentication, ConfigError, FetchAuthorization, Introspection, Issuer, StatusList, Verifier,
+    Algorithm, ClientAuthentication, ConfigError, FetchAuthorization, Introspection, Issuer, StatusList,
+    Verifier,
 };
 use testkit::AUDIENCE;
 
@@ -13,7 +14,7 @@ fn introspection() -> Introspection {
 }
 
 fn issuer(introspection: Introspection) -> Issuer {
-    Issuer::introspected("https://issuer.example", introspection).unwrap().audience(AUDIENCE)
+    Issuer::opaque("https://issuer.example", introspection).unwrap().audience(AUDIENCE)
 }
 
 fn error_of(issuer: Issuer) -> Option<ConfigError> {
@@ -43,6 +44,8 @@ async fn setting_outside_its_range_is_an_error() {
         (introspection().serve_stale(second), introspection().serve_stale(Duration::ZERO)),
         (introspection().timeout(second / 10), introspection().timeout(second / 11)),
         (introspection().timeout(10 * second), introspection().timeout(10 * second + nano)),
+        (introspection().cache_capacity(1), introspection().cache_capacity(0)),
+        (introspection().cache_capacity(1_048_576), introspection().cache_capacity(1_048_577)),
         (introspection().unseen_tokens(1, 100_000), introspection().unseen_tokens(1, 100_001)),
         (introspection().unseen_tokens(100_000, 1), introspection().unseen_tokens(0, 1)),
     ] {
@@ -69,18 +72,35 @@ async fn invalid_credentials_are_a_config_error() {
 
 #[tokio::test]
 async fn settings_of_jwts_do_not_fit() {
+    let jwts = || {
+        let issuer = Issuer::from_jwks_uri("https://issuer.example", "https://issuer.example/keys").unwrap();
+        issuer.audience(AUDIENCE)
+    };
     for rejected in [
+        issuer(introspection()).jwks_uri("https://issuer.example/keys"),
+        issuer(introspection()).algorithms([Algorithm::EdDSA]),
+        issuer(introspection()).require_at_jwt(),
+        issuer(introspection()).keys_authorization(FetchAuthorization::bearer_file("/token")),
+        issuer(introspection()).allow_keys_without_tls(),
+        issuer(introspection()).and_introspect(introspection()),
+        jwts().and_introspect(introspection()).and_introspect(introspection()),
+        jwts().and_introspect(introspection()).introspect_jwts(),
+        jwts().introspect_jwts(),
+        issuer(introspection()).token_prefix("a b"),
+        issuer(introspection()).token_prefix("a="),
+        issuer(introspection()).token_prefix("e"),
+        issuer(introspection()).token_prefix("eyJ"),
         issuer(introspection()).status_list(StatusList::required()),
         issuer(introspection()).allow_missing_iss(),
         issuer(introspection()).jwks_uri("https://issuer.example/keys").token_prefix("ory_at_"),
         issuer(introspection()).token_prefix(""),
-        Issuer::from_jwks_uri("https://issuer.example", "https://issuer.example/keys")
-            .unwrap()
-            .audience(AUDIENCE)
-            .token_prefix("ory_at_"),
+        jwts().token_prefix("ory_at_"),
     ] {
-        assert!(matches!(error_of(rejected), Some(ConfigError::OutOfRange { .. })));
+        let shown = format!("{rejected:?}");
+        assert!(matches!(error_of(rejected), Some(ConfigError::OutOfRange { .. })), "{shown}");
     }
+    assert!(error_of(issuer(introspection()).introspect_jwts().introspect_jwts()).is_none());
+    assert!(error_of(jwts().and_introspect(introspection())).is_none());
     assert!(error_of(issuer(introspection()).token_prefix("ory_at_")).is_none());
 }
 

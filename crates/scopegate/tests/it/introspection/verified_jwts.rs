@@ -14,7 +14,7 @@ fn issuer() -> Issuer {
 }
 
 async fn verifier(endpoint: &Endpoint) -> Verifier {
-    Verifier::builder().trust(issuer().introspection(endpoint.introspection())).start().await.unwrap()
+    Verifier::builder().trust(issuer().and_introspect(endpoint.introspection())).start().await.unwrap()
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn verified_jwts_need_no_budget() {
     // IN12, IN18
     let endpoint = Endpoint::start().await;
     let introspection = endpoint.introspection().unseen_tokens(1, 1);
-    let verifier = Verifier::builder().trust(issuer().introspection(introspection)).start().await.unwrap();
+    let verifier = Verifier::builder().trust(issuer().and_introspect(introspection)).start().await.unwrap();
     for n in 0..20 {
         let token = signed(&KEY, ISSUER, 600 + n);
         endpoint.activate(&token, &json!({}));
@@ -105,7 +105,7 @@ async fn jwt_of_a_new_key_is_introspected_too() {
     // IN18
     let (endpoint, local) = (Endpoint::start().await, LocalIssuer::start().await.unwrap());
     let issuer = || Issuer::cognito_at(local.issuer()).unwrap().client(LOCAL_CLIENT);
-    let introspected = issuer().introspection(endpoint.introspection());
+    let introspected = issuer().and_introspect(endpoint.introspection());
     let verifier = Verifier::builder().trust(introspected).start().await.unwrap();
     local.rotate();
     let token = local.mint().sign();
@@ -113,7 +113,7 @@ async fn jwt_of_a_new_key_is_introspected_too() {
     assert_eq!(endpoint.calls(), 1);
     // The same for the first token of a status list.
     let uncached = endpoint.introspection().cache_for(Duration::ZERO);
-    let listed = issuer().status_list(StatusList::required()).introspection(uncached);
+    let listed = issuer().status_list(StatusList::required()).and_introspect(uncached);
     let verifier = Verifier::builder().trust(listed).start().await.unwrap();
     let token = local.mint().status_index(7).sign();
     assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::Inactive { .. })));
@@ -136,7 +136,7 @@ async fn added_introspection_applies_to_cached_tokens() {
     let token = jwt(ISSUER);
     let verifier = Verifier::builder().trust(issuer()).start().await.unwrap();
     assert!(verifier.verify(&token).is_ok());
-    verifier.trust(issuer().introspection(endpoint.introspection())).unwrap();
+    verifier.trust(issuer().and_introspect(endpoint.introspection())).unwrap();
     assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::Inactive { .. })));
     verifier.trust(issuer()).unwrap();
     assert!(verifier.verify(&token).is_ok());

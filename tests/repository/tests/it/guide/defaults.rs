@@ -211,6 +211,22 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "CACHED_FOR: Duration = Duration::from_secs(10)",
     ),
     ("`Introspection::cache_for` | 10 s | 0 s–5 min", "scopegate/src/introspection.rs", "0 s to 5 min"),
+    ("`Introspection::cache_capacity` | 8,192", "scopegate/src/introspection.rs", "CACHED: usize = 8_192"),
+    (
+        "`Introspection::cache_capacity` | 8,192 | 1–1,048,576",
+        "scopegate/src/introspection.rs",
+        "MAX_CACHED: usize = 1_048_576",
+    ),
+    (
+        "need no budget | 131,072 at least",
+        "scopegate/src/introspection/accepted.rs",
+        "GENERATION: usize = 131_072",
+    ),
+    (
+        "wait for a place | 1,024 for known tokens",
+        "scopegate/src/introspection/schedule.rs",
+        "MAX_QUEUED: usize = 1_024",
+    ),
     ("`Introspection::serve_stale` | off | 1 s–5 min", "scopegate/src/introspection.rs", "1 s to 5 min"),
     (
         "`Introspection::unseen_tokens` | 300, then 100 per second",

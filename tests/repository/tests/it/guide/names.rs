@@ -105,7 +105,7 @@ fn metrics_and_log_messages_exist() {
         "status_list/task.rs",
         "status_list/lists.rs",
         "../../scopegate-axum/src/authorize/route.rs",
-        "introspection/introspector.rs",
+        "introspection/introspector/report.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
