@@ -49,8 +49,7 @@ impl AcceptedTokens {
 /// Returns a part of the digest. Its random prefix prevents an attacker from finding a token with
 /// the same part. Two such tokens would share their budget only.
 fn id(digest: &TokenDigest) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    digest.as_bytes().first_chunk().map_or(0, |part| u64::from_le_bytes(*part))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Endpoint {
                 (Credentials::Authorization(ours), Credentials::Authorization(theirs)) => {
                     ours.id() == theirs.id()
                 }
-                (Credentials::Client(_), _) | (Credentials::Authorization(_), _) => false,
+                (Credentials::Client(_) | Credentials::Authorization(_), _) => false,
             }
     }
 

@@ -74,7 +74,7 @@ pub(crate) struct Caller {
     pub(crate) runtime: Handle,
 }
 
-/// The results for one issuer's tokens. Results of another configuration have another one.
+/// The results for one issuer's tokens. Each configuration has an introspector of its own.
 pub(crate) struct Introspector {
     endpoint: Endpoint,
     settings: Settings,
@@ -214,8 +214,8 @@ impl Introspector {
         })
     }
 
-    /// Replaces an outcome that decides nothing by a cached result. It is a stale one, if these are
-    /// allowed, or one that has arrived meanwhile.
+    /// Replaces an outcome that decides nothing by a cached result. The result is stale or has arrived
+    /// meanwhile. Stale results are used only if the application allows them.
     fn or_cached(&self, outcome: Outcome, digest: &TokenDigest, now: NumericDate) -> Outcome {
         let (Outcome::Undecided { .. } | Outcome::Misconfigured) = outcome else { return outcome };
         let found = self.memory.active.look_up(digest.as_bytes(), |entry| {

@@ -65,7 +65,7 @@ impl Rules<'_> {
     }
 
     /// Checks the members of an active JWT that was verified. Its own claims satisfy the rules, so
-    /// members are judged if they are stated. `claims` are those of the JWT, which has the binding.
+    /// members are judged if they are stated. `claims` is the payload of the JWT, with its binding.
     pub(crate) fn check_verified(
         &self,
         members: &JsonObject<'_>,

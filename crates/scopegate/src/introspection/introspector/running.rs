@@ -1,4 +1,4 @@
-//! A call under way, in a task of its own. A client that disconnects does not end it.
+//! A call under way. It has a task of its own and does not end with a client that disconnects.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::introspection::schedule::Ticket;
 use crate::keys::refresh::catch_panic::catch_panic;
 use crate::token::numeric_date::NumericDate;
 
-/// A call that runs. If it is dropped before its end, its runtime has ended.
+/// A call that runs. A drop before its end means that its runtime has ended.
 pub(super) struct Running {
     pub(super) introspector: Arc<Introspector>,
     pub(super) digest: TokenDigest,
@@ -28,8 +28,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Waits for a place, sends the token, and ends the call. The time limit of the request begins
-    /// with its place, because the endpoint is not the reason for the wait.
+    /// Waits for a place, sends the token and ends the call. The time limit of the request begins
+    /// with its place. The endpoint is not the reason for the wait.
     pub(super) async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
         let introspector = Arc::clone(&self.introspector);
         let limit = introspector.settings.time_limit;
@@ -50,8 +50,8 @@ impl Running {
         introspector.end(&self, asked, result);
     }
 
-    /// Waits for a place among the calls of its class, at most as long as a call may take. A probe
-    /// needs none, so that calls which hang delay no probe.
+    /// Waits for a place among the calls of its class. The time limit of a call applies to the wait
+    /// too. A probe needs no place. Calls that hang must not delay it.
     async fn place<'i>(
         &self,
         introspector: &'i Introspector,

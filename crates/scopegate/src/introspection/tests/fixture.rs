@@ -90,7 +90,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         server.url = format!("http://{}/introspect?tenant=1", listener.local_addr().unwrap());
         let connections = Arc::clone(&server.connections);
-        let listener = listener.tap_io(move |_| drop(connections.fetch_add(1, Ordering::Relaxed)));
+        let listener = listener.tap_io(move |_| {
+            connections.fetch_add(1, Ordering::Relaxed);
+        });
         tokio::spawn(async move { axum::serve(listener, router).await });
         server
     }

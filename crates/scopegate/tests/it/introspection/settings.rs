@@ -76,7 +76,7 @@ async fn settings_of_jwts_do_not_fit() {
         let issuer = Issuer::from_jwks_uri("https://issuer.example", "https://issuer.example/keys").unwrap();
         issuer.audience(AUDIENCE)
     };
-    for rejected in [
+    for rejected in vec![
         issuer(introspection()).jwks_uri("https://issuer.example/keys"),
         issuer(introspection()).algorithms([Algorithm::EdDSA]),
         issuer(introspection()).require_at_jwt(),
