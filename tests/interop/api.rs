@@ -8,7 +8,7 @@ use axum::handler::Handler as _;
 use axum::routing::get;
 use http_auth::parser::ChallengeParser;
 use reqwest::{Client, RequestBuilder};
-use scopegate_axum::{Claims, Issuer, RequireScope, Verifier};
+use scopegate_axum::{Claims, Dpop, Issuer, RequireScope, Verifier};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -52,12 +52,22 @@ impl Api {
         Self::with(Verifier::builder().trust(issuer).clock(clock).start().await?).await
     }
 
+    /// Starts an API that accepts proofs for its own address.
+    pub(crate) async fn with_dpop(issuer: Issuer, dpop: Dpop) -> Result<Self, Trouble> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let dpop = dpop.origin(format!("http://{}", listener.local_addr()?));
+        Self::at(listener, Verifier::builder().trust(issuer).dpop(dpop).start().await?)
+    }
+
     pub(crate) async fn with(verifier: Verifier) -> Result<Self, Trouble> {
+        Self::at(TcpListener::bind("127.0.0.1:0").await?, verifier)
+    }
+
+    fn at(listener: TcpListener, verifier: Verifier) -> Result<Self, Trouble> {
         let (read, write) = (RequireScope::new(&verifier, READ), RequireScope::new(&verifier, WRITE));
         let orders = async |claims: Claims| claims.client_id().unwrap_or("?").to_owned();
         let router =
             Router::new().route("/orders", get(orders.layer(read)).post((async || "created").layer(write)));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { url, verifier, http: client()?, server })

@@ -25,6 +25,7 @@ mod caller;
 mod callers;
 mod calls;
 
+mod dpop;
 mod oracle;
 
 mod template;
@@ -65,6 +66,7 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     let installed = Installed::at(folder)?;
     let mut tables = vec![Box::pin(servers::table(&installed)).await];
     tables.extend(Box::pin(callers::tables(&installed)).await?);
+    tables.push(Box::pin(dpop::table(&installed)).await?);
     tables.push(Box::pin(oracle::table(&installed)).await?);
     tables.push(Box::pin(template::table(&installed)).await);
 

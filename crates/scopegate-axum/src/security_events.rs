@@ -45,7 +45,7 @@ use crate::security_events::sender::{InvalidBearerToken, SenderRule};
 /// | another content type than `application/secevent+jwt`, or more than 64 KiB | 400, `invalid_request` |
 /// | a rejected SET | 400, with the [code](scopegate::SecurityEventError::code) of the error |
 /// | any SET, while the transmitter's keys are unavailable or the store or the transmitter's share is full | 503, `Retry-After` |
-/// | a SET whose key is unknown, if the keys were not fetched since it arrived | 503, `Retry-After` |
+/// | a SET whose key is unknown, for a refresh period of the keys | 503, `Retry-After` |
 /// | more than 64 requests at the same time | 503, `Retry-After` |
 /// | another method than `POST` | 405 |
 ///

@@ -1,6 +1,7 @@
 //! How is the server reached? The URL, its secrets, TLS and timeouts.
 
 pub(crate) mod open;
+pub(crate) mod prefix;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
@@ -73,8 +74,9 @@ impl Redis {
 
     /// Allows `redis` URLs of other machines.
     ///
-    /// An attacker in the network then sees the password, and can hide or withdraw revocations. Use
-    /// it only where every machine of the network is trusted, such as in a compose network.
+    /// An attacker in the network then sees the password, can hide or withdraw revocations, and can
+    /// delete used proofs. Use it only where every machine of the network is trusted, such as in a
+    /// compose network.
     #[must_use]
     pub fn allow_network_without_tls(mut self) -> Self {
         self.allows_network_without_tls = true;

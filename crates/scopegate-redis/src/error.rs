@@ -41,10 +41,20 @@ pub enum RedisError {
     /// The server sent a response of another form.
     #[non_exhaustive]
     UnexpectedResponse { expected: &'static str },
+    /// The server removes keys when its memory is full, so used proofs would be accepted again. Set
+    /// its `maxmemory-policy` to `noeviction`, or call
+    /// [`allow_eviction`](crate::RedisReplayStoreBuilder::allow_eviction).
+    #[non_exhaustive]
+    EvictsKeys { policy: Excerpt },
     /// The server has no revocations any more, but had some before. A running reader keeps its
     /// entries. Publish the revocations again.
     #[non_exhaustive]
     Lost { key: String },
+    /// Nothing was ever published to this server, database and prefix. The server may have lost its
+    /// data before this process started. If there are no revocations,
+    /// [publish an empty list](crate::RedisRevocations::publish_all).
+    #[non_exhaustive]
+    NothingPublished { key: String },
     /// A revocation cannot be published: its name is empty, or it has more than 16 KiB.
     #[non_exhaustive]
     InvalidRevocation { source: InvalidRevocation },
@@ -114,9 +124,17 @@ impl fmt::Display for RedisError {
             }
             Self::Rejected { code, detail } => write!(f, "command rejected with {code}: {detail}"),
             Self::UnexpectedResponse { expected } => write!(f, "unexpected response: expected {expected}"),
+            Self::EvictsKeys { policy } => {
+                write!(f, "the server evicts keys: expected the policy noeviction, found {policy}")
+            }
             Self::Lost { key } => {
                 write!(f, "the server lost its revocations: expected the key {key}, found none")
             }
+            Self::NothingPublished { key } => write!(
+                f,
+                "nothing was published to the server: expected the key {key}, found none; \
+                 if there are no revocations, publish an empty list"
+            ),
             Self::InvalidRevocation { .. } => f.write_str("the revocation cannot be published"),
             Self::NotStored { .. } => f.write_str("not all revocations were stored"),
             Self::NotFollowed { .. } => f.write_str("the feed could not be started"),

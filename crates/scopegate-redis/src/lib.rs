@@ -1,9 +1,12 @@
-//! Shares revocations of [`scopegate`] between all instances of a service, through Redis or Valkey.
+//! Shares revocations and used DPoP proofs of [`scopegate`] between all instances of a service,
+//! through Redis or Valkey.
 //!
-//! Use it if a service has several instances, and a revoked token must be rejected by all of them
-//! within milliseconds. One process publishes a revocation. Each verifier that follows the feed
-//! rejects the token at its next use. A request never waits for Redis: verifiers look up tokens in
-//! their own memory.
+//! # Revocations
+//!
+//! Use [`RedisRevocations`] if a service has several instances, and a revoked token must be rejected
+//! by all of them within milliseconds. One process publishes a revocation. Each verifier that follows
+//! the feed rejects the token at its next use. A request never waits for Redis: verifiers look up
+//! tokens in their own memory.
 //!
 //! ```no_run
 //! use scopegate::{Issuer, Revocation, Revocations, Verifier};
@@ -38,8 +41,16 @@
 //!   keeps the entries that it has.
 //! - A malformed entry is reported with its id, and costs no other entry.
 //!
-//! The server is trusted: a program that can write to its keys can withdraw every revocation. Give
-//! it a password and TLS.
+//! # Used proofs
+//!
+//! Use [`RedisReplayStore`] if several instances accept sender-constrained tokens (DPoP), so that
+//! all of them together accept a proof once. Each request with a proof waits for one command. If the
+//! server cannot record it, the request gets a 503. Bearer tokens are not affected.
+//!
+//! # Server
+//!
+//! The server is trusted: a program that can write to its keys can withdraw every revocation, and
+//! delete used proofs. Give it a password and TLS.
 //!
 //! # Features
 //!
@@ -54,6 +65,7 @@
 #![forbid(unsafe_code)]
 
 mod revocations;
+mod replay;
 mod connection;
 mod error;
 
@@ -64,4 +76,5 @@ struct Readme;
 
 pub use connection::Redis;
 pub use error::RedisError;
+pub use replay::{RedisReplayStore, RedisReplayStoreBuilder};
 pub use revocations::RedisRevocations;

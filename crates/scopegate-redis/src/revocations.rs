@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
+use crate::connection::prefix::check_prefix;
 use crate::error::{Chain, RedisError};
 use crate::revocations::publish::Change;
 use crate::revocations::reader::{BLOCK, Reader};
@@ -103,12 +104,15 @@ impl RedisRevocations {
     ///
     /// # Errors
     /// Returns an error if they cannot be loaded now, or within 10 min. Then they are not followed.
-    /// Malformed entries are no error: they are reported. Returns [`RedisError::NotFollowed`], and
-    /// changes nothing, if they are followed already.
+    /// Malformed entries are no error: they are reported. Returns [`RedisError::NothingPublished`] if
+    /// the server has no data, which it may have lost. [Publish an empty list](Self::publish_all) if
+    /// there are no revocations. Returns [`RedisError::NotFollowed`], and changes nothing, if they are
+    /// followed already.
     pub async fn follow(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;
         let source = self.source(revocations)?;
         let claim = claim(&source)?;
+        source.degraded(None);
         let mut connection = Connection::open(&self.redis).await?;
         let mut reader = Reader::new(self.redis.clone(), self.keys());
         reader.sync(&mut connection, &source).await?;
@@ -118,7 +122,8 @@ impl RedisRevocations {
         Ok(())
     }
 
-    /// Follows a server that may be unreachable now. Otherwise like [`follow`](Self::follow).
+    /// Follows a server that may be unreachable or without data now. Otherwise like
+    /// [`follow`](Self::follow).
     ///
     /// Until the revocations were loaded once, [`Verifier::status`](scopegate::Verifier::status) is
     /// not ready. Tokens are accepted, or rejected with 503 if there is a
@@ -131,6 +136,7 @@ impl RedisRevocations {
         self.check()?;
         let source = self.source(revocations)?;
         let claim = claim(&source)?;
+        source.degraded(None);
         self.start(source, claim, Reader::new(self.redis.clone(), self.keys()));
         Ok(())
     }
@@ -150,8 +156,8 @@ impl RedisRevocations {
 
     /// Publishes revocations, 250 in each step. Other calls take turns with the steps.
     ///
-    /// An empty list prepares an empty server. Readers then no longer report that it has lost its
-    /// data.
+    /// An empty list prepares a server without data, and says that there are no revocations. Before
+    /// that, a reader cannot know whether the server has lost them.
     ///
     /// # Errors
     /// Returns an error as [`publish`](Self::publish) does. Some may be stored.
@@ -203,11 +209,7 @@ impl RedisRevocations {
         if !(100..=1_000_000).contains(&self.stream_length) {
             return error("stream length", "100 to 1,000,000", self.stream_length.to_string());
         }
-        let is_prefix = (1..=100).contains(&self.prefix.len())
-            && !self.prefix.contains(|c: char| c == '{' || c == '}' || c.is_control());
-        if !is_prefix {
-            return error("key prefix", "1 to 100 characters without braces", format!("{:?}", self.prefix));
-        }
+        check_prefix(&self.prefix)?;
         let Some(age) = self.max_feed_age else { return Ok(()) };
         let found = format!("{} s", age.as_secs_f64());
         let (from, to) = (Duration::from_secs(5), Duration::from_secs(30 * 24 * 3_600));

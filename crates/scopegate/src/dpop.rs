@@ -184,7 +184,8 @@ impl Dpop {
 
     /// Stores used proofs in a store that several instances share, instead of memory.
     ///
-    /// Without it, each of several instances accepts a proof once.
+    /// Without it, each of several instances accepts a proof once. `scopegate_redis::RedisReplayStore`
+    /// is such a store.
     pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
         self.replay_store = Some(Arc::new(store));
         self

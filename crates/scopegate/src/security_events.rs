@@ -4,6 +4,7 @@
 pub(crate) mod builder;
 pub(crate) mod error;
 mod event;
+mod held;
 #[cfg(feature = "fetch")]
 mod poll;
 mod receiver;
@@ -14,8 +15,6 @@ pub(crate) mod transmitter;
 
 use std::fmt;
 use std::sync::Arc;
-#[cfg(feature = "fetch")]
-use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
@@ -142,7 +141,8 @@ impl SecurityEvents {
     /// If the transmitter's key is unknown, it waits for a fetch, as
     /// [`Verifier::verify_or_refresh`](crate::Verifier::verify_or_refresh) does. During the cooldown
     /// of unknown keys, there is no fetch. Then the transmitter should send the SET again:
-    /// [`UnconfirmedKey`](SecurityEventError::UnconfirmedKey).
+    /// [`UnconfirmedKey`](SecurityEventError::UnconfirmedKey). If a fetch lacks the key, the SET is
+    /// held for a refresh period: [`UnpublishedKey`](SecurityEventError::UnpublishedKey).
     ///
     /// # Errors
     /// Returns a [`SecurityEventError`] with a code of RFC 8935. Nothing was revoked then, or in
@@ -197,6 +197,16 @@ fn report_received(transmitter: &str, id: &str, received: Received) {
 
 /// Reports a SET that is not accepted.
 fn report_error(error: &SecurityEventError, may_warn: bool) {
+    if let SecurityEventError::UnpublishedKey { held_for, .. } = error {
+        metrics::security_event("held");
+        let held_for = held_for.as_secs();
+        if may_warn {
+            tracing::warn!(%error, held_for, "security event waits for its key");
+        } else {
+            tracing::debug!(%error, held_for, "security event waits for its key");
+        }
+        return;
+    }
     let outcome = if error.retry_after().is_some() { "unavailable" } else { error.code() };
     metrics::security_event(outcome);
     if may_warn {
@@ -204,12 +214,6 @@ fn report_error(error: &SecurityEventError, may_warn: bool) {
     } else {
         tracing::debug!(outcome, %error, "security event rejected");
     }
-}
-
-/// Reports a polled SET that waits for a key.
-#[cfg(feature = "fetch")]
-fn report_held(error: &SecurityEventError, period: Duration) {
-    tracing::warn!(%error, held_for = period.as_secs(), "security event waits for its key");
 }
 
 impl fmt::Debug for SecurityEvents {

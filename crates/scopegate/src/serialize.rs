@@ -98,18 +98,20 @@ impl Serialize for RevocationStatus {
 impl Serialize for RevocationSourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("RevocationSourceStatus", 11)?;
+        let mut object = serializer.serialize_struct("RevocationSourceStatus", 13)?;
         object.serialize_field("name", &self.name)?;
         object.serialize_field("entries", &self.entries)?;
         object.serialize_field("synced_at", &synced_at)?;
         object.serialize_field("age_secs", &seconds(self.age))?;
         object.serialize_field("max_feed_age_secs", &seconds(self.max_feed_age))?;
         object.serialize_field("last_failure", &self.last_failure)?;
+        object.serialize_field("degraded", &self.degraded)?;
         object.serialize_field("malformed", &self.malformed)?;
         object.serialize_field("malformed_lines", &self.malformed_lines)?;
         object.serialize_field("untrusted", &self.untrusted)?;
         object.serialize_field("untrusted_issuers", &self.untrusted_issuers)?;
         object.serialize_field("incomplete", &self.incomplete)?;
+        object.serialize_field("held", &self.held)?;
         object.end()
     }
 }
@@ -257,11 +259,13 @@ mod tests {
             age: Some(Duration::from_millis(3_900)),
             max_feed_age: None,
             last_failure: Some("no such file".to_owned()),
+            degraded: Some("the server lost revocations".to_owned()),
             malformed: 1,
             malformed_lines: vec!["line 3: not UTF-8".to_owned()],
             untrusted: 2,
             untrusted_issuers: vec!["https://issuer.example/".to_owned()],
             incomplete: true,
+            held: 4,
         };
         let status =
             RevocationStatus { ready: true, fresh: false, entries: 3, capacity: 100, sources: vec![source] };
@@ -277,11 +281,13 @@ mod tests {
                 "age_secs": 3,
                 "max_feed_age_secs": null,
                 "last_failure": "no such file",
+                "degraded": "the server lost revocations",
                 "malformed": 1,
                 "malformed_lines": ["line 3: not UTF-8"],
                 "untrusted": 2,
                 "untrusted_issuers": ["https://issuer.example/"],
                 "incomplete": true,
+                "held": 4,
             }],
         });
         assert_eq!(to_value(status).unwrap(), expected);

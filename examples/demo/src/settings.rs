@@ -1,6 +1,7 @@
 //! The settings of the program, parsed and checked.
 
 mod arguments;
+mod dpop;
 mod setting;
 mod trust;
 
@@ -61,7 +62,11 @@ impl Settings {
             return Err(Failure::Setting(message));
         }
         let verifier = trust::verifier(&issuer, &arguments)?;
-        let resource = arguments.resource.take().unwrap_or_else(|| RESOURCE.to_owned());
+        let resource = match (arguments.resource.take(), arguments.origin.take()) {
+            (Some(resource), _) => trust::checked_resource(setting::RESOURCE, resource)?,
+            (None, Some(origin)) => trust::checked_resource(setting::ORIGIN, origin)?,
+            (None, None) => RESOURCE.to_owned(),
+        };
         let listen = or_port(PROTECT_PORT);
         let revocations = arguments.revocations.take();
         Ok(Self::Protect { listen, resource, verifier: Box::new(verifier), revocations })

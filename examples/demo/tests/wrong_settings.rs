@@ -6,6 +6,8 @@ mod demo_process;
 use demo_process::{Ended, run};
 
 const POOL: &str = "eu-west-1_Ab12Cd34E";
+const PROOFS: [&str; 8] =
+    ["--issuer", POOL, "--client-id", "a", "--dpop", "accept", "--origin", "https://api.example"];
 const URL: &str = "https://issuer.example";
 
 /// Asserts that there is one line on standard error, nothing on standard output, and exit code 2.
@@ -90,6 +92,7 @@ fn invalid_flag_is_named_in_one_line() {
             &["--revocations (REVOCATIONS)", "\"/no/such/file\"", "No such file"],
         ),
         (&["--revocations", "/no/such/file"], &["--revocations (REVOCATIONS)", "--issuer (ISSUER)"]),
+        (&["--issuer", POOL, "--client-id", "a", "--resource", "api"], &["--resource (RESOURCE)", "\"api\""]),
         // missing or contradictory flags
         (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
         (&["--issuer", POOL, "--profile", "generic", "--audience", "api"], &["--issuer (ISSUER)", POOL]),
@@ -100,6 +103,57 @@ fn invalid_flag_is_named_in_one_line() {
     ];
     for (arguments, parts) in cases {
         assert_one_line(&run(arguments, &[]), parts);
+    }
+}
+
+#[test]
+fn invalid_setting_of_proofs_is_named() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--issuer", POOL, "--client-id", "a", "--dpop", "on"], &["--dpop (DPOP)", "accept", "\"on\""]),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--dpop", "accept"],
+            &["--dpop (DPOP)", "--origin (ORIGIN)"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--dpop", "accept", "--origin", "http://api.example"],
+            &["--origin (ORIGIN)", "https", "http://api.example"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--origin", "https://api.example/v1"],
+            &["--origin (ORIGIN)", "without", "\"https://api.example/v1\""],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--dpop", "off", "--origin", "api.example"],
+            &["--origin (ORIGIN)", "\"api.example\""],
+        ),
+        (&["--issuer", POOL, "--client-id", "a", "--origin", "https://u:p@a.example"], &["with a user name"]),
+        (&[&PROOFS[..], &["--dpop-nonce", "yes"]].concat(), &["--dpop-nonce (DPOP_NONCE)", "\"yes\""]),
+        (
+            &[&PROOFS[..], &["--dpop-algorithms", "ES256,HS256"]].concat(),
+            &["--dpop-algorithms (DPOP_ALGORITHMS)", "\"HS256\""],
+        ),
+        (
+            &[&PROOFS[..], &["--dpop-max-age-secs", "301"]].concat(),
+            &["--dpop-max-age-secs (DPOP_MAX_AGE_SECS)", "300 s", "301 s"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--dpop-nonce", "require"],
+            &["--dpop-nonce (DPOP_NONCE)", "--dpop (DPOP)"],
+        ),
+        (&["--origin", "https://api.example"], &["--origin (ORIGIN)", "--issuer (ISSUER)"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_one_line(&run(arguments, &[]), parts);
+    }
+}
+
+#[test]
+fn resource_with_other_origin_than_proofs_is_named() {
+    let ended = run(&[&PROOFS[..], &["--resource", "https://other.example"]].concat(), &[]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let last = ended.stderr.lines().last().expect("there is a message");
+    for part in ["--resource (RESOURCE)", "origin", "\"https://other.example\""] {
+        assert!(last.contains(part), "{last}");
     }
 }
 
@@ -131,6 +185,11 @@ fn help_names_every_setting_and_its_variable() {
         "jwks-refresh-secs",
         "jwks-cooldown-secs",
         "revocations",
+        "origin",
+        "dpop",
+        "dpop-nonce",
+        "dpop-algorithms",
+        "dpop-max-age-secs",
     ];
     for setting in settings {
         assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");

@@ -15,6 +15,9 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The number of SETs in a response, if the request does not limit it.
 const DEFAULT_MAX: usize = 100;
 
+/// A response has no more, whatever the request allows.
+const LARGEST_MAX: usize = 256;
+
 /// Responds at once, also if the receiver would wait: there is nothing to wait for in a test.
 pub(crate) async fn poll(State(pools): State<Pools>, id: PoolId, body: Body) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
@@ -51,7 +54,7 @@ impl PollRequest {
         };
         let max = match request.get("maxEvents") {
             None => DEFAULT_MAX,
-            Some(max) => usize::try_from(max.as_u64()?).ok()?.min(DEFAULT_MAX),
+            Some(max) => usize::try_from(max.as_u64()?).ok()?.min(LARGEST_MAX),
         };
         Some(Self { acknowledged, rejected, max })
     }

@@ -78,6 +78,12 @@ impl Connection {
         response.map_err(|error| RedisError::of(error, &self.address))
     }
 
+    /// Sends a command while others wait for their responses. The caller has a limit.
+    pub(crate) async fn concurrent_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        let response = command.query_async(&mut self.inner.clone()).await;
+        response.map_err(|error| RedisError::of(error, &self.address))
+    }
+
     /// Sends commands that the server executes together, and returns their responses.
     ///
     /// The library's own transactions are not used: its task panics if the server rejects `MULTI`

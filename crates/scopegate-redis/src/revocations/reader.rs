@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use scopegate::{Revocation, RevocationSource, WeakRevocationSource};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
@@ -35,6 +35,10 @@ const SYNC_LIMIT: Duration = Duration::from_secs(600);
 /// As many snapshots are read in a row, if the data changes faster than it can be read.
 const MAX_SNAPSHOTS: usize = 10;
 
+/// The snapshot is read again after one to two of these times, if the last one left malformed or
+/// missing entries.
+const RELOAD_PAUSE: Duration = Duration::from_secs(600);
+
 pub(crate) struct Reader {
     redis: Redis,
     keys: Keys,
@@ -51,6 +55,10 @@ pub(crate) struct Reader {
     /// has.
     keeps_all: bool,
     malformed: Malformed,
+    /// Whether entries were missing after the last snapshot, because the clock was ahead.
+    left_incomplete: bool,
+    /// When the snapshot is read again.
+    reload_at: Option<Instant>,
     sync_limit: Duration,
 }
 
@@ -72,6 +80,8 @@ impl Reader {
             cursor: None,
             keeps_all: false,
             malformed: Malformed::default(),
+            left_incomplete: false,
+            reload_at: None,
             sync_limit: SYNC_LIMIT,
         }
     }
@@ -145,6 +155,7 @@ impl Reader {
         }
         if self.cursor.is_some() {
             source.synced();
+            self.reload_if_useful(&source);
         }
         Ok(Some(()))
     }
@@ -222,6 +233,7 @@ impl Reader {
         store(&mut revoked, source)?;
         if malformed {
             self.malformed.report(source);
+            self.reload_later();
         }
         let next = next(&applied);
         self.applied = Some(applied);

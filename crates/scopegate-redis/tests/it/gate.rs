@@ -2,6 +2,7 @@
 //! meanwhile.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_redis::{Redis, RedisRevocations};
@@ -15,6 +16,8 @@ use crate::server::Server;
 pub(crate) struct Gate {
     address: SocketAddr,
     rule: watch::Sender<Rule>,
+    /// Each open connection has a clone.
+    open: Arc<()>,
 }
 
 /// What happens to commands that contain a word.
@@ -27,6 +30,8 @@ enum Rule {
     /// Closes the connection instead of sending the response to the next one.
     Lose(&'static str),
     Lost,
+    /// Swallows the next one, and all further commands on its connection.
+    Stall(&'static str),
 }
 
 impl Gate {
@@ -35,9 +40,11 @@ impl Gate {
         let (address, target) = (listener.local_addr().unwrap(), server.address());
         let rule = watch::Sender::new(Rule::Pass);
         let sender = rule.clone();
+        let open = Arc::new(());
+        let each = Arc::clone(&open);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let sender = sender.clone();
+                let (sender, is_open) = (sender.clone(), Arc::clone(&each));
                 tokio::spawn(async move {
                     let Ok(other) = TcpStream::connect(target).await else { return };
                     let (from_client, to_client) = stream.into_split();
@@ -46,10 +53,11 @@ impl Gate {
                         () = commands(from_client, to_server, &sender) => {}
                         () = responses(from_server, to_client, &sender) => {}
                     }
+                    drop(is_open);
                 });
             }
         });
-        Self { address, rule }
+        Self { address, rule, open }
     }
 
     pub(crate) fn redis(&self) -> Redis {
@@ -77,6 +85,17 @@ impl Gate {
         self.rule.send_replace(Rule::Pass);
     }
 
+    /// Stalls the connection of the next command with this word. Others work.
+    pub(crate) fn stall(&self, word: &'static str) {
+        self.rule.send_replace(Rule::Stall(word));
+    }
+
+    /// Returns the number of open connections.
+    pub(crate) fn connections(&self) -> usize {
+        // One is that of this value, and one that of the task that accepts.
+        Arc::strong_count(&self.open) - 2
+    }
+
     /// Closes the connection when the server has executed the next command with this word.
     pub(crate) fn lose_response(&self, word: &'static str) {
         self.rule.send_replace(Rule::Lose(word));
@@ -88,14 +107,23 @@ async fn commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rule: &watch:
     // A process sends a command after the response to the one before.
     while let Ok(len @ 1..) = from.read(&mut buffer).await {
         let has = |word: &str| buffer[..len].windows(word.len()).any(|found| found == word.as_bytes());
+        let mut is_stalled = false;
         rule.send_modify(|rule| {
             *rule = match *rule {
+                Rule::Stall(word) if has(word) => {
+                    is_stalled = true;
+                    Rule::Pass
+                }
                 Rule::Hold(word, 0) if has(word) => Rule::Held,
                 Rule::Hold(word, more) if has(word) => Rule::Hold(word, more - 1),
                 Rule::Lose(word) if has(word) => Rule::Lost,
                 other => other,
             };
         });
+        if is_stalled {
+            while let Ok(1..) = from.read(&mut buffer).await {}
+            return;
+        }
         let _ = rule.subscribe().wait_for(|rule| *rule != Rule::Held).await;
         if to.write_all(&buffer[..len]).await.is_err() {
             return;

@@ -1,5 +1,7 @@
 //! A server that starts again, with and without its data.
 
+use scopegate_redis::RedisError;
+
 use crate::server::{Instance, revocation, server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +38,10 @@ async fn server_restart_without_data_keeps_entries() {
     shared.publish(&revocation("c")).await.unwrap();
     instance.until_recovered().await;
     assert!(instance.revokes("a") && instance.revokes("b") && instance.revokes("c"));
+    // The status shows it until the next start.
+    let degraded = instance.source().degraded.unwrap();
+    assert!(degraded.starts_with("the server lost revocations;"), "{degraded}");
+    assert_eq!(Instance::following(&shared).await.source().degraded, None);
     // A withdrawal is still effective, also of an entry that the server no longer has.
     shared.withdraw(&revocation("a")).await.unwrap();
     instance.until_revoked("a", false).await;
@@ -56,7 +62,8 @@ async fn empty_publication_ends_the_report_of_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_reader_of_empty_server_withdraws_nothing() {
+async fn only_a_prepared_server_can_be_empty() {
+    // RV09
     let server = server!();
     let shared = server.shared();
     for (prepared, left) in [(false, 1), (true, 0)] {
@@ -67,9 +74,31 @@ async fn new_reader_of_empty_server_withdraws_nothing() {
         if prepared {
             shared.publish_all([]).await.unwrap();
         }
-        shared.follow(&instance.revocations).await.unwrap();
+        let followed = shared.follow(&instance.revocations).await;
         assert_eq!(instance.source().entries, left);
+        match followed {
+            Ok(()) => assert!(prepared),
+            Err(error) => {
+                assert!(!prepared && matches!(error, RedisError::NothingPublished { .. }), "{error:?}");
+                let text = error.to_string();
+                assert!(text.ends_with("if there are no revocations, publish an empty list"), "{text}");
+            }
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_without_published_data_is_not_ready() {
+    // RV09: a rolling restart after the server lost its data.
+    let server = server!();
+    let (shared, instance) = (server.shared(), Instance::new());
+    shared.follow_lazy(&instance.revocations).unwrap();
+    instance.until_failed("nothing was published to the server").await;
+    assert!(!instance.revocations.status().ready && !instance.verifier.status().is_ready());
+    assert_eq!(instance.source().synced_at, None);
+    shared.publish_all([]).await.unwrap();
+    instance.until_recovered().await;
+    assert!(instance.revocations.status().ready && instance.verifier.status().is_ready());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Revocations that a fleet shares, with real servers.
+//! Revocations and used proofs that a fleet shares, with real servers.
 //!
 //! Each test starts servers of its own on loopback ports. Without `redis-server`, the tests print a
 //! note and pass. With the environment variable `SCOPEGATE_REQUIRE_REDIS`, they fail.
@@ -18,6 +18,7 @@ mod malformed;
 mod memory;
 mod outage;
 mod reader;
+mod replay;
 mod secrets;
 mod server;
 mod snapshot;

@@ -89,3 +89,22 @@ async fn many_malformed_entries_are_counted() {
     assert!(instance.revokes("a") && source.malformed >= 1_000);
     assert_eq!(source.malformed_lines.len(), 10);
 }
+
+/// The runtime has one thread, so its clock can be advanced.
+#[tokio::test]
+async fn corrected_entry_is_no_longer_reported() {
+    let server = server!();
+    let shared = server.shared();
+    shared.publish(&revocation("a")).await.unwrap();
+    let instance = Instance::following(&shared).await;
+    append(&server, "revoke", r#"{"iss":"i","jit":"user-1"}"#).await;
+    until("it is reported", || instance.source().malformed == 1).await;
+    // The snapshot has no such entry, and is read again in the background.
+    testkit::pass(std::time::Duration::from_secs(600)).await;
+    shared.publish(&revocation("b")).await.unwrap();
+    instance.until_revoked("b", true).await;
+    assert_eq!(instance.source().malformed, 1, "not before 10 min");
+    testkit::pass(std::time::Duration::from_secs(601)).await;
+    until("it is corrected", || instance.source().malformed == 0).await;
+    assert!(instance.revokes("a") && instance.revokes("b"));
+}

@@ -1,7 +1,10 @@
 //! The first read, and what follows it.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use scopegate::{Error, Revocations};
 use scopegate_redis::{Redis, RedisError, RedisRevocations};
+use testkit::NOW;
 
 use crate::server::{Instance, Proxy, revocation, server, token, until};
 
@@ -58,6 +61,7 @@ async fn lazy_reader_is_ready_after_first_read() {
     instance.until_failed("no connection to 127.0.0.1").await;
     assert!(!instance.revocations.status().ready && !instance.verifier.status().is_ready());
     server.restart().await;
+    shared.publish_all([]).await.unwrap();
     instance.revocations.ready().await;
     assert!(instance.verifier.status().is_ready());
     shared.publish(&revocation("a")).await.unwrap();
@@ -67,13 +71,14 @@ async fn lazy_reader_is_ready_after_first_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_start_leaves_nothing_behind() {
     let mut server = server!();
-    let shared = server.shared().max_feed_age(std::time::Duration::from_secs(5));
+    let shared = server.shared().max_feed_age(Duration::from_secs(5));
     server.kill();
     let instance = Instance::new();
     let error = shared.follow(&instance.revocations).await.unwrap_err();
     assert!(matches!(error, RedisError::Unreachable { .. }), "{error:?}");
     assert!(instance.revocations.status().ready && !instance.revokes("a"));
     server.restart().await;
+    shared.publish_all([]).await.unwrap();
     shared.follow(&instance.revocations).await.unwrap();
 }
 
@@ -87,7 +92,7 @@ async fn second_follow_changes_nothing() {
     let fields: Vec<String> = server.command(&["HKEYS", "{scopegate:revocations}:entries"]).await;
     let field = fields.iter().find(|field| field.ends_with(" a")).unwrap();
     let _: u64 = server.command(&["HDEL", "{scopegate:revocations}:entries", field]).await;
-    let limited = shared.max_feed_age(std::time::Duration::from_secs(5));
+    let limited = shared.max_feed_age(Duration::from_secs(5));
     let errors = [limited.follow(&instance.revocations).await, limited.follow_lazy(&instance.revocations)];
     for error in errors {
         assert!(matches!(error, Err(RedisError::NotFollowed { .. })), "{error:?}");
@@ -205,7 +210,7 @@ async fn dropped_store_ends_its_connection() {
     drop(instance);
     let begun = std::time::Instant::now();
     while readers(&server).await > 0 {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the connection stays");
+        assert!(begun.elapsed() < Duration::from_secs(30), "the connection stays");
     }
 }
 
@@ -234,4 +239,27 @@ async fn scans(server: &crate::server::Server) -> usize {
 async fn readers(server: &crate::server::Server) -> usize {
     let clients: String = server.command(&["CLIENT", "LIST"]).await;
     clients.lines().filter(|client| client.contains("cmd=xread")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn corrected_clock_restores_ended_entries() {
+    // RV04
+    const DAY: Duration = Duration::from_secs(86_400);
+    let server = server!();
+    let shared = server.shared();
+    let ending = revocation("ending").ends_at(UNIX_EPOCH + Duration::from_secs(NOW + 1_000));
+    let others: Vec<_> = (0..6).map(|number| revocation(&number.to_string())).collect();
+    shared.publish_all(others.iter().chain([&ending])).await.unwrap();
+    let instance = Instance::with_capacity(8);
+    shared.follow(&instance.revocations).await.unwrap();
+    assert!(instance.revokes("ending") && !instance.source().incomplete);
+    // The store is crowded, so the next change removes ended entries.
+    instance.pass(DAY);
+    shared.publish(&revocation("more")).await.unwrap();
+    until("it is removed", || instance.source().entries == 7).await;
+    let snapshots = scans(&server).await;
+    instance.return_by(DAY);
+    until("it is read again", || !instance.source().incomplete).await;
+    instance.until_revoked("ending", true).await;
+    assert_eq!(scans(&server).await, snapshots + 1, "once");
 }

@@ -49,6 +49,7 @@ async fn listed_permissions_are_enough() {
         RedisRevocations::new(&redis.password(format!("{name}-password")))
     };
     let (reader, writer) = (user("orders"), user("operator"));
+    writer.publish_all([]).await.unwrap();
     let instance = Instance::following(&reader).await;
     writer.publish(&revocation("a")).await.unwrap();
     instance.until_revoked("a", true).await;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use redis::aio::MultiplexedConnection;
-use scopegate::{Error, Revocation, RevocationSourceStatus, Revocations, Verifier};
+use scopegate::{Error, Revocation, RevocationSourceStatus, Revocations, RevocationsBuilder, Verifier};
 use scopegate_redis::{Redis, RedisRevocations};
 use testkit::{ISSUER, NOW, Token as _, builder_at, cognito_issuer, cognito_token};
 use tokio::io::copy_bidirectional;
@@ -215,8 +215,12 @@ impl Proxy {
         self.is_cut.send_replace(false);
     }
 
+    pub(crate) fn redis(&self) -> Redis {
+        Redis::new(&format!("redis://{}", self.address)).unwrap()
+    }
+
     pub(crate) fn shared(&self) -> RedisRevocations {
-        RedisRevocations::new(&Redis::new(&format!("redis://{}", self.address)).unwrap())
+        RedisRevocations::new(&self.redis())
     }
 }
 
@@ -229,19 +233,30 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new() -> Self {
+        Self::of(Revocations::builder())
+    }
+
+    fn of(revocations: RevocationsBuilder) -> Self {
         let now = Arc::new(AtomicU64::new(NOW));
         let clock = {
             let now = Arc::clone(&now);
             move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed))
         };
-        let revocations = Revocations::builder().clock(clock.clone()).build();
+        let revocations = revocations.clock(clock.clone()).build();
         let builder = builder_at(NOW).clock(clock).trust(cognito_issuer());
         let verifier = builder.revocations(&revocations).build().unwrap();
         Self { revocations, verifier, now }
     }
 
-    /// Returns an instance that follows.
+    /// Returns an instance with a store of this capacity.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self::of(Revocations::builder().capacity(capacity))
+    }
+
+    /// Returns an instance that follows a prepared server.
     pub(crate) async fn following(shared: &RedisRevocations) -> Self {
+        // A user that can only read follows a server that has data.
+        let _ = shared.clone().publish_all([]).await;
         let instance = Self::new();
         shared.follow(&instance.revocations).await.unwrap();
         instance
@@ -250,6 +265,11 @@ impl Instance {
     /// Advances the clock of the verifier.
     pub(crate) fn pass(&self, time: Duration) {
         self.now.fetch_add(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Sets the clock back.
+    pub(crate) fn return_by(&self, time: Duration) {
+        self.now.fetch_sub(time.as_secs(), Ordering::Relaxed);
     }
 
     /// Returns whether the token with this `jti` is rejected as revoked.

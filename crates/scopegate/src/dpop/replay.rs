@@ -16,7 +16,7 @@ use crate::token::numeric_date::NumericDate;
 /// [`Dpop::replay_store`](crate::Dpop::replay_store).
 ///
 /// Recording must be atomic: of several simultaneous calls with one key, exactly one may return
-/// [`ProofUse::First`]. In Redis, that is `SET key 1 NX PX retention`.
+/// [`ProofUse::First`]. The crate `scopegate-redis` has a store for Redis and Valkey.
 ///
 /// A store must be bounded. If it is full or unreachable, it returns [`ReplayStoreError`], and the
 /// request gets a 503. Only proofs that passed every other check of a request are recorded.

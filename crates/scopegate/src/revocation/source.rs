@@ -61,6 +61,10 @@ pub(crate) struct Feed {
     /// When the source was last known to be complete, by both clocks.
     pub(crate) synced_at: Option<(Instant, SystemTime)>,
     pub(crate) last_failure: Option<String>,
+    /// Why the entries may differ from the source's data, although it was read.
+    pub(crate) degraded: Option<String>,
+    /// The number of polled security events that wait for a key.
+    pub(crate) held: usize,
     /// The number of malformed entries, and the first of them.
     pub(crate) malformed: (usize, Vec<String>),
 }
@@ -190,6 +194,29 @@ impl RevocationSource {
         metrics::revocations_malformed(&self.state.name, count);
     }
 
+    /// Sets a reason why the entries may differ from the source's data, although it can be read.
+    /// The status shows it. Call it with `None` when the reason has ended.
+    ///
+    /// A later [`synced`](Self::synced) does not remove it, and a new feed does.
+    pub fn degraded(&self, reason: impl Into<Option<String>>) {
+        self.state.feed().degraded = reason.into();
+    }
+
+    /// Returns whether ended entries were removed that have not ended by the present clock: the
+    /// clock was ahead when they were removed.
+    ///
+    /// If so, give the source all of its entries, with [`replace_all`](Self::replace_all). A followed
+    /// file does it by itself.
+    pub fn is_incomplete(&self) -> bool {
+        self.shared.store.lacks_entries(self.state.id, || self.shared.clock.now().into())
+    }
+
+    /// Sets the number of polled security events that wait for a key.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn held(&self, events: usize) {
+        self.state.feed().held = events;
+    }
+
     pub(crate) fn place(&self, target: &Target<'_>) -> Placed {
         self.shared.store.place(target, self.state.id)
     }
@@ -265,7 +292,8 @@ impl RevocationSource {
     /// Forgets the settings and the failure of an earlier feed.
     pub(super) fn begin_anew(&self) {
         let mut feed = self.state.feed();
-        *feed = Feed { required: false, max_age: None, last_failure: None, ..mem::take(&mut *feed) };
+        let (synced_at, malformed) = (feed.synced_at, mem::take(&mut feed.malformed));
+        *feed = Feed { synced_at, malformed, ..Feed::default() };
         drop(feed);
         self.shared.update_freshness();
     }

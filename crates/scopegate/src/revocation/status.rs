@@ -41,6 +41,9 @@ pub struct RevocationSourceStatus {
     pub max_feed_age: Option<Duration>,
     /// Why it could not be read the last time. `None` if it could.
     pub last_failure: Option<String>,
+    /// Why its entries may differ from the source's data, although it can be read. A server that lost
+    /// its data is such a [reason](crate::RevocationSource::degraded).
+    pub degraded: Option<String>,
     /// How many of its entries are malformed.
     pub malformed: usize,
     /// The first 10 of these, with their line numbers or ids.
@@ -52,9 +55,12 @@ pub struct RevocationSourceStatus {
     /// The first 10 of these issuers, sorted.
     pub untrusted_issuers: Vec<String>,
     /// Whether ended entries were removed that have not ended by the present clock. The clock was
-    /// ahead when they were removed. A followed file is read again, other sources have to add
-    /// their entries again.
+    /// ahead when they were removed. A followed file is read again, other sources have to
+    /// [add](crate::RevocationSource::is_incomplete) their entries again.
     pub incomplete: bool,
+    /// How many polled security events wait for a key that the transmitter does not publish. Their
+    /// revocations are missing. 0 for other sources.
+    pub held: usize,
 }
 
 impl RevocationSourceStatus {
@@ -68,14 +74,13 @@ impl RevocationSourceStatus {
             age: feed.synced_at.map(|(at, _)| at.elapsed()),
             max_feed_age: feed.max_age,
             last_failure: feed.last_failure,
+            degraded: feed.degraded,
             malformed: feed.malformed.0,
             malformed_lines: feed.malformed.1,
             untrusted: untrusted.entries,
             untrusted_issuers: untrusted.names,
-            incomplete: source
-                .shared
-                .store
-                .lacks_entries(source.state.id, || source.shared.clock.now().into()),
+            incomplete: source.is_incomplete(),
+            held: feed.held,
         }
     }
 }

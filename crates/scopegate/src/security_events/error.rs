@@ -22,6 +22,11 @@ pub enum SecurityEventError {
     /// transmitter should send it again, because it may have published the key meanwhile.
     #[non_exhaustive]
     UnconfirmedKey { error: Error, retry_after: Duration },
+    /// The transmitter does not publish the key, also to a fetch after the SET arrived. The SET is
+    /// held for a refresh period of the keys, because a cache may publish them late. Until then, the
+    /// transmitter should send it again. Afterwards it is [`Invalid`](Self::Invalid).
+    #[non_exhaustive]
+    UnpublishedKey { error: Error, retry_after: Duration, held_for: Duration },
     /// The transmitter may not revoke tokens of the subject's issuer. See
     /// [`Transmitter::subject_issuer`](crate::Transmitter::subject_issuer).
     #[non_exhaustive]
@@ -39,7 +44,7 @@ impl SecurityEventError {
     ///
     /// | code | reason |
     /// | --- | --- |
-    /// | `invalid_key` | a later fetch lacks the key, the algorithm is not accepted, or the signature is invalid |
+    /// | `invalid_key` | fetches of a refresh period lack the key, the algorithm is not accepted, or the signature is invalid |
     /// | `invalid_issuer` | `iss` is not a transmitter |
     /// | `invalid_audience` | `aud` is absent or for another receiver |
     /// | `access_denied` | the transmitter may not revoke for the subject's issuer |
@@ -47,7 +52,9 @@ impl SecurityEventError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ForeignSubject { .. } => "access_denied",
-            Self::NotStored(_) | Self::UnconfirmedKey { .. } => "invalid_request",
+            Self::NotStored(_) | Self::UnconfirmedKey { .. } | Self::UnpublishedKey { .. } => {
+                "invalid_request"
+            }
             Self::Invalid(Error::UnacceptableAlgorithm { .. }) => "invalid_key",
             Self::Invalid(Error::MissingClaim { claim: "aud" }) => "invalid_audience",
             Self::Invalid(Error::MalformedClaim { claim, .. }) if claim == "aud" => "invalid_audience",
@@ -80,6 +87,7 @@ impl SecurityEventError {
         match self {
             Self::NotStored(_) => Some(RETRY_WHEN_FULL),
             Self::UnconfirmedKey { retry_after, .. }
+            | Self::UnpublishedKey { retry_after, .. }
             | Self::Invalid(Error::KeysUnavailable { retry_after, .. }) => Some(*retry_after),
             Self::Invalid(_) | Self::ForeignSubject { .. } => None,
         }
@@ -98,6 +106,9 @@ impl fmt::Display for SecurityEventError {
             Self::Invalid(error) => fmt::Display::fmt(error, f),
             Self::UnconfirmedKey { error, .. } => {
                 write!(f, "{error}, and the keys were not fetched since the SET arrived")
+            }
+            Self::UnpublishedKey { error, .. } => {
+                write!(f, "{error}, and the transmitter may publish it later")
             }
             Self::ForeignSubject { transmitter, found } => {
                 write!(f, "{transmitter} may not revoke tokens of the subject's issuer {found}")

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use scopegate_proto::json::JsonObject;
+use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
 use crate::security_events::event::{Effect, RevocationRules, effect_of};
+use crate::security_events::held::HeldSets;
 use crate::security_events::seen::SeenIds;
 use crate::security_events::set::Set;
 use crate::security_events::{Received, report_error, report_received};
@@ -33,12 +34,16 @@ use crate::verifier::outcome::UnknownKey;
 /// How many ids of SETs are remembered.
 const MAX_SEEN: usize = 10_000;
 
+/// How many SETs with an unpublished key are remembered.
+const MAX_HELD: usize = 10_000;
+
 pub(super) struct Receiver {
     verifier: Verifier,
     registry: Registry,
     transmitters: HashMap<Arc<str>, Transmitting>,
     token_lifetime: Option<Duration>,
     seen: Mutex<SeenIds>,
+    held: Mutex<HeldSets>,
     rejected_sets: LogLimit,
     rejected_senders: LogLimit,
     /// Last, because the end of a feed is not reported if its store is gone.
@@ -48,7 +53,6 @@ pub(super) struct Receiver {
 /// A trusted transmitter.
 struct Transmitting {
     /// It holds the source of the keys.
-    #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "static keys are never fetched"))]
     member: Member,
     source: RevocationSource,
     /// The issuers that it may revoke for.
@@ -72,6 +76,13 @@ impl<E: Into<SecurityEventError>> From<E> for Unverified {
     fn from(error: E) -> Self {
         Self::Rejected(error.into())
     }
+}
+
+/// Returns the `jti` of a SET that is not verified.
+fn unverified_id(set: &[u8]) -> Option<String> {
+    let parts = token::split(set).ok()?;
+    let id = string(read_payload(&parts).ok()?.get("jti")?)?;
+    (!id.is_empty()).then(|| id.into_owned())
 }
 
 /// Returns the error of a SET whose key is unknown. An access token is rejected by the last keys:
@@ -133,6 +144,7 @@ impl Receiver {
             transmitters: by_name,
             token_lifetime,
             seen: Mutex::new(SeenIds::new(MAX_SEEN)),
+            held: Mutex::new(HeldSets::new(MAX_HELD)),
             rejected_sets: LogLimit::new(1),
             rejected_senders: LogLimit::new(1),
             _claims: claims,
@@ -151,7 +163,28 @@ impl Receiver {
 
     /// Verifies a SET that has arrived at this time, and stores its revocations.
     pub(super) async fn receive(&self, set: &[u8], arrived: Instant) -> Result<Received, SecurityEventError> {
-        self.apply(self.verify(set, arrived).await?)
+        match self.verify(set, arrived).await {
+            Ok(verified) => self.apply(verified),
+            Err(error) => Err(self.hold(set, error, arrived)),
+        }
+    }
+
+    /// Holds a SET for a refresh period if the transmitter does not publish its key. It is sent
+    /// again, so waiting costs nothing.
+    fn hold(&self, set: &[u8], error: SecurityEventError, arrived: Instant) -> SecurityEventError {
+        let SecurityEventError::Invalid(Error::UnknownKey { issuer, .. }) = &error else { return error };
+        let transmitting = self.transmitters.get(issuer.as_str());
+        let keys = transmitting.and_then(|transmitting| transmitting.member.issuer.keys.fetched());
+        let (Some(keys), Some(id)) = (keys, unverified_id(set)) else { return error };
+        let (retry_after, held_for) = (keys.refresh().retry_after_unknown_key(), keys.refresh().interval());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_held = held.hold(issuer.as_str(), &id, arrived, held_for);
+        match error {
+            SecurityEventError::Invalid(error) if is_held => {
+                SecurityEventError::UnpublishedKey { error, retry_after, held_for }
+            }
+            other => other,
+        }
     }
 
     /// Reports a pushed SET that is not accepted. If any sender is allowed, anyone may cause it.
@@ -163,15 +196,6 @@ impl Receiver {
     /// rejected SETs, because an attacker would hide these.
     pub(super) fn may_warn_of_sender(&self) -> bool {
         self.rejected_senders.allows_one()
-    }
-
-    /// Returns for how long a SET with this error may wait for a key that the transmitter does not
-    /// publish: a refresh period. It is sent again, so waiting costs nothing.
-    #[cfg(feature = "fetch")]
-    pub(super) fn hold_time(&self, error: &SecurityEventError) -> Option<Duration> {
-        let SecurityEventError::Invalid(Error::UnknownKey { issuer, .. }) = error else { return None };
-        let member = &self.transmitters.get(issuer.as_str())?.member;
-        member.issuer.keys.fetched().map(|keys| keys.refresh().interval())
     }
 
     /// Verifies a SET. If its key is unknown, waits for a fetch.

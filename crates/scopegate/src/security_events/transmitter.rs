@@ -139,7 +139,7 @@ impl Transmitter {
     /// after up to 60 s, with jitter. At most 100 SETs are requested at once.
     ///
     /// A SET whose key is unknown gets no result until the keys were fetched, so that it is sent
-    /// again. If they lack the key then, up to 50 of these SETs are held for a refresh period.
+    /// again. If they lack the key then, it is held for a refresh period, and rejected afterwards.
     ///
     /// The transmitter becomes a source of revocations that readiness waits for: see
     /// [`Revocations::ready`](crate::Revocations::ready).

@@ -25,8 +25,9 @@ pub(crate) struct Arguments {
 
     /// Resource identifier of the API: the URL that callers use for it
     ///
-    /// Default: `https://my-api-server.org` with --issuer, otherwise the URL that it listens on
-    #[arg(long, env, hide_env_values = true, value_name = "URL")]
+    /// Default: ORIGIN, without it `https://my-api-server.org` with --issuer, otherwise the URL that
+    /// it listens on. With --dpop, it begins with ORIGIN.
+    #[arg(long, env, hide_env_values = true, value_name = "URL", verbatim_doc_comment)]
     pub(super) resource: Option<String>,
 
     /// Trusted issuer
@@ -112,6 +113,48 @@ pub(crate) struct Arguments {
     /// file is read again when it changes. If it vanishes, its entries stay.
     #[arg(long, env, hide_env_values = true, value_name = "FILE", verbatim_doc_comment)]
     pub(super) revocations: Option<String>,
+
+    /// Origin of the API for its callers, such as `https://api.example`
+    ///
+    /// Proofs (DPoP) name URLs that begin with it. It has no path. It is also the default of
+    /// --resource.
+    #[arg(long, env, hide_env_values = true, value_name = "ORIGIN", verbatim_doc_comment)]
+    pub(super) origin: Option<String>,
+
+    /// Tokens that are bound to a key of the caller (DPoP): off, accept or require
+    ///
+    /// off rejects them, accept also accepts bearer tokens, and require rejects bearer tokens.
+    /// accept and require require --origin.
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "MODE",
+        default_value = "off",
+        verbatim_doc_comment
+    )]
+    pub(super) dpop: Option<String>,
+
+    /// Nonce of the API in each proof: off or require
+    #[arg(long, env, hide_env_values = true, value_name = "MODE", default_value = "off")]
+    pub(super) dpop_nonce: Option<String>,
+
+    /// Accepted algorithms of proofs, separated by commas
+    ///
+    /// Default: ES256,ES384,EdDSA,PS256
+    #[arg(long, env, hide_env_values = true, value_name = "LIST", verbatim_doc_comment)]
+    pub(super) dpop_algorithms: Option<String>,
+
+    /// Maximum age of a proof, 1 to 300
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "SECONDS",
+        default_value = "60",
+        allow_negative_numbers = true
+    )]
+    pub(super) dpop_max_age_secs: Option<String>,
 }
 
 impl Arguments {
@@ -143,7 +186,7 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 12] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 17] {
         [
             (setting::LISTEN, &mut self.listen),
             (setting::RESOURCE, &mut self.resource),
@@ -157,6 +200,11 @@ impl Arguments {
             (setting::JWKS_REFRESH_SECS, &mut self.jwks_refresh_secs),
             (setting::JWKS_COOLDOWN_SECS, &mut self.jwks_cooldown_secs),
             (setting::REVOCATIONS, &mut self.revocations),
+            (setting::ORIGIN, &mut self.origin),
+            (setting::DPOP, &mut self.dpop),
+            (setting::DPOP_NONCE, &mut self.dpop_nonce),
+            (setting::DPOP_ALGORITHMS, &mut self.dpop_algorithms),
+            (setting::DPOP_MAX_AGE_SECS, &mut self.dpop_max_age_secs),
         ]
     }
 }

@@ -20,6 +20,11 @@ pub(super) const LEEWAY_SECS: Setting = Setting("leeway_secs");
 pub(super) const JWKS_REFRESH_SECS: Setting = Setting("jwks_refresh_secs");
 pub(super) const JWKS_COOLDOWN_SECS: Setting = Setting("jwks_cooldown_secs");
 pub(super) const REVOCATIONS: Setting = Setting("revocations");
+pub(super) const ORIGIN: Setting = Setting("origin");
+pub(super) const DPOP: Setting = Setting("dpop");
+pub(super) const DPOP_NONCE: Setting = Setting("dpop_nonce");
+pub(super) const DPOP_ALGORITHMS: Setting = Setting("dpop_algorithms");
+pub(super) const DPOP_MAX_AGE_SECS: Setting = Setting("dpop_max_age_secs");
 
 impl Setting {
     /// Returns the name of its field, from which clap derives the flag and the variable.

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use scopegate::{Algorithm, ConfigError, Issuer, RevocationFile, Revocations, Verifier, VerifierBuilder};
+use scopegate::{
+    Algorithm, ConfigError, Issuer, ResourceIdentifier, RevocationFile, Revocations, Verifier,
+    VerifierBuilder,
+};
 
 use scopegate_axum::ProtectedResource;
 
 use super::arguments::Arguments;
+use super::dpop;
 use super::setting::{self, Setting};
 use crate::failure::Failure;
 
@@ -33,6 +37,9 @@ pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBu
     }
     if let Some(cooldown) = seconds(setting::JWKS_COOLDOWN_SECS, arguments.jwks_cooldown_secs.as_deref())? {
         verifier = verifier.refresh_cooldown(cooldown);
+    }
+    if let Some(dpop) = dpop::dpop(arguments)? {
+        verifier = verifier.dpop(dpop);
     }
     Ok(verifier)
 }
@@ -76,6 +83,17 @@ pub(crate) async fn revocations(path: &str) -> Result<Revocations, Failure> {
             let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
             Err(setting::REVOCATIONS.wrong("a file that can be read", format_args!("{path:?}: {cause}")))
         }
+    }
+}
+
+/// Checks the resource identifier of a setting before the verifier starts.
+pub(super) fn checked_resource(setting: Setting, name: String) -> Result<String, Failure> {
+    match name.parse::<ResourceIdentifier>() {
+        Ok(_) => Ok(name),
+        Err(ConfigError::InvalidUrl { expected, found, .. }) => {
+            Err(setting.wrong(expected, format_args!("{found:?}")))
+        }
+        Err(other) => Err(wrong_setting(other)),
     }
 }
 
@@ -130,7 +148,7 @@ fn profile(issuer: &str, written: Option<&str>) -> Result<Profile, Failure> {
     }
 }
 
-fn list(setting: Setting, text: Option<&str>) -> Result<Option<Vec<&str>>, Failure> {
+pub(super) fn list(setting: Setting, text: Option<&str>) -> Result<Option<Vec<&str>>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let items: Vec<&str> = text.split(',').map(str::trim).collect();
     if items.contains(&"") {
@@ -139,7 +157,7 @@ fn list(setting: Setting, text: Option<&str>) -> Result<Option<Vec<&str>>, Failu
     Ok(Some(items))
 }
 
-fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+pub(super) fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Failure> {
     let Some(text) = text else { return Ok(None) };
     match text.parse() {
         Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
@@ -155,6 +173,7 @@ fn wrong_setting(error: ConfigError) -> Failure {
             let setting = match setting {
                 "jwks_uri" => setting::JWKS_URI,
                 "resource identifier" => setting::RESOURCE,
+                "DPoP origin" => setting::ORIGIN,
                 _ => setting::ISSUER,
             };
             setting.wrong(expected, format_args!("{found:?}"))
@@ -171,6 +190,12 @@ fn wrong_setting(error: ConfigError) -> Failure {
         }
         ConfigError::OutOfRange { setting: "refresh cooldown", expected, found, .. } => {
             setting::JWKS_COOLDOWN_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "age of DPoP proofs", expected, found, .. } => {
+            setting::DPOP_MAX_AGE_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "resource identifier", expected, found, .. } => {
+            setting::RESOURCE.wrong(expected, format_args!("{found:?}"))
         }
         error @ ConfigError::UnknownAlgorithm { .. } => {
             Failure::Setting(format!("{}: {error}", setting::ALGORITHMS))

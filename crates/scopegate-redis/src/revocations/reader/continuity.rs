@@ -2,10 +2,11 @@
 
 use redis::Cmd;
 use scopegate::RevocationSource;
+use tokio::time::Instant;
 
 use crate::error::RedisError;
 use crate::revocations::change::{StreamEntry, link};
-use crate::revocations::reader::{Applied, Reader};
+use crate::revocations::reader::{Applied, RELOAD_PAUSE, Reader};
 use crate::revocations::state::{Lineage, Mark, State};
 
 impl Reader {
@@ -31,16 +32,18 @@ impl Reader {
     /// Returns whether the data is of the known generation, and takes the one it is of.
     ///
     /// # Errors
-    /// Returns an error if the server had data, and has none.
+    /// Returns an error if the server has no data. One without any publication may have lost it
+    /// before this process started.
     pub(super) fn has_generation(&mut self, state: &State) -> Result<bool, RedisError> {
         match (&self.generation, &state.generation) {
             (Some(_), None) => Err(RedisError::Lost { key: self.keys.entries.clone() }),
+            (None, None) => Err(RedisError::NothingPublished { key: self.keys.entries.clone() }),
             (Some(known), Some(found)) if known != found => {
                 self.generation = Some(found.clone());
                 Ok(false)
             }
-            (None | Some(_), found) => {
-                self.generation.clone_from(found);
+            (None | Some(_), Some(found)) => {
+                self.generation = Some(found.clone());
                 Ok(true)
             }
         }
@@ -64,7 +67,7 @@ impl Reader {
             source = source.name(),
             "the server lost revocations, keeping the entries of this process"
         );
-        self.keeps_all = true;
+        self.keep_all(source, "the server lost revocations");
         self.applied = None;
         self.cursor = None;
     }
@@ -75,8 +78,42 @@ impl Reader {
                 source = source.name(),
                 "the server may have lost revocations, keeping the entries of this process"
             );
+            self.keep_all(source, "the server may have lost revocations");
         }
+    }
+
+    fn keep_all(&mut self, source: &RevocationSource, reason: &str) {
         self.keeps_all = true;
+        source.degraded(format!("{reason}; entries end or are withdrawn by name until the next start"));
+    }
+
+    /// Reads the snapshot again if it would mend something: entries are missing, because the clock
+    /// was ahead, or malformed ones may have been corrected.
+    pub(super) fn reload_if_useful(&mut self, source: &RevocationSource) {
+        let is_incomplete = source.is_incomplete();
+        self.left_incomplete &= is_incomplete;
+        let is_due = self.reload_at.is_some_and(|at| Instant::now() >= at);
+        if !(is_due || is_incomplete && !self.left_incomplete) {
+            return;
+        }
+        let reason = if is_incomplete { "the clock was ahead" } else { "some were malformed" };
+        tracing::info!(source = source.name(), reason, "reading the snapshot of revocations again");
+        self.cursor = None;
+    }
+
+    /// Plans another snapshot if this one has not mended everything. All instances may have the same
+    /// reason, so they take different times.
+    pub(super) fn plan_reload(&mut self, source: &RevocationSource) {
+        self.left_incomplete = source.is_incomplete();
+        self.reload_at = None;
+        if self.left_incomplete || !self.malformed.is_empty() {
+            self.reload_later();
+        }
+    }
+
+    pub(super) fn reload_later(&mut self) {
+        let pause = RELOAD_PAUSE.mul_f64(1.0 + fastrand::f64());
+        self.reload_at.get_or_insert(Instant::now() + pause);
     }
 }
 

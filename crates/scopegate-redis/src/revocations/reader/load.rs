@@ -50,12 +50,13 @@ impl Reader {
         if lineage == Lineage::Unknown && !read.has_known_mark {
             self.note_unknown(source);
         }
-        // A malformed entry may be any entry. A server without data may have lost it.
-        let withdraws = self.malformed.is_empty() && !self.keeps_all && before.generation.is_some();
+        // A malformed entry may be any entry.
+        let withdraws = self.malformed.is_empty() && !self.keeps_all;
         let stored = if withdraws { read.all.replace_all() } else { read.all.revoke_all() };
         stored.map_err(|source| RedisError::NotStored { source })?;
         self.cursor = Some(loaded.id.clone());
         self.applied = Some(loaded);
+        self.plan_reload(source);
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ async fn respond(mut stream: TcpStream, cursor: u8, pages: Arc<AtomicUsize>) {
     let mut buffer = vec![0; 4_096];
     while let Ok(len @ 1..) = stream.read(&mut buffer).await {
         let commands = String::from_utf8_lossy(&buffer[..len]);
-        let state = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n*3\r\n$-1\r\n$-1\r\n$-1\r\n*0\r\n";
+        let state = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n*3\r\n$1\r\ng\r\n$1\r\n0\r\n$-1\r\n*0\r\n";
         let response = if commands.contains("HSCAN") {
             pages.fetch_add(1, Ordering::Relaxed);
             format!("*2\r\n$1\r\n{cursor}\r\n*2\r\n$5\r\nfield\r\n$1\r\nx\r\n")

@@ -211,6 +211,9 @@ fn full() -> ReplayStoreError {
 }
 
 #[cfg(test)]
+mod measure;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Barrier;
     use std::thread;

@@ -177,6 +177,11 @@ impl Contents {
         self.digest == other.digest
     }
 
+    /// Whether the file has no line, not even an empty one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.complete_lines == 0 && self.len <= BYTE_ORDER_MARK.len() as u64 && self.unfinished.is_none()
+    }
+
     /// Whether the file needs no reading. A change after the read has another stamp, because the
     /// stamp was old enough then.
     fn is_current(&self, stamp: &Stamp) -> bool {

@@ -73,12 +73,16 @@ impl Follower {
         // Ended lines are not stored in a crowded store. If the clock was ahead, they have not ended.
         let lacks_entries = store.lacks_entries(source.state.id, || now);
         let had_unfinished_line = self.has_unfinished_line();
+        let is_first = self.contents.is_none();
         let had_entries = self.contents.is_some() || store.len_of(source.state.id) > 0;
         let reading = if lacks_entries || (self.not_stored.is_some() && store.has_room(now)) {
             Contents::read_whole(look, &mut self.contents, source)?
         } else {
             Contents::read(look, &mut self.contents, source)?
         };
+        if is_first && self.contents.as_ref().is_some_and(Contents::is_empty) {
+            tracing::warn!(source = source.name(), "file of revocations is empty, so none is effective");
+        }
         match (reading, self.unconfirmed) {
             (Reading::Current | Reading::Unchanged, Some(_)) => self.confirm(look, source)?,
             (Reading::Current | Reading::Unchanged, None) => {}

@@ -13,11 +13,14 @@ use serde_json::{Map, Value, json};
 use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
 use crate::security_events::error::SecurityEventError;
 
-/// How many SETs are requested at once.
+/// How many SETs are requested at once. Held ones come again, and are requested in addition.
 const MAX_EVENTS: usize = 100;
 
-/// Maximum length of a response: 100 SETs of 16 KiB with their ids, and room for white space.
-const MAX_BODY: usize = 2 * 1024 * 1024;
+/// A response with more members is malformed.
+const MAX_EVENTS_WITH_HELD: usize = 256;
+
+/// Maximum length of a response: 256 SETs of 16 KiB with their ids, and room for white space.
+const MAX_BODY: usize = 5 * 1024 * 1024;
 
 /// Where SETs are requested.
 pub(crate) struct PollEndpoint {
@@ -38,6 +41,8 @@ pub(super) struct Results {
     pub(super) acknowledged: Vec<String>,
     /// The id of a rejected SET, with a code and a description.
     pub(super) rejected: Vec<(String, &'static str, &'static str)>,
+    /// How many SETs of the last response are held.
+    pub(super) held: usize,
 }
 
 /// A response.
@@ -80,8 +85,8 @@ impl Results {
             .rejected
             .iter()
             .map(|(id, code, description)| (id.clone(), json!({ "err": code, "description": description })));
-        let mut body =
-            json!({ "maxEvents": MAX_EVENTS, "returnImmediately": true, "ack": self.acknowledged });
+        let most = (MAX_EVENTS + self.held).min(MAX_EVENTS_WITH_HELD);
+        let mut body = json!({ "maxEvents": most, "returnImmediately": true, "ack": self.acknowledged });
         let errors: Map<String, Value> = errors.collect();
         if let (false, Some(members)) = (errors.is_empty(), body.as_object_mut()) {
             members.insert("setErrs".to_owned(), errors.into());
@@ -151,6 +156,15 @@ mod tests {
         assert_eq!(body["ack"], json!(["a"]));
         assert_eq!(body["setErrs"]["b"]["err"], "invalid_audience");
         assert_eq!(body["setErrs"]["c"]["err"], "invalid_request");
+    }
+
+    #[test]
+    fn held_sets_leave_room_for_others() {
+        for (held, expected) in [(0, 100), (50, 150), (156, 256), (256, 256)] {
+            let results = Results { held, ..Results::default() };
+            let body = serde_json::from_slice::<Value>(&results.request()).unwrap();
+            assert_eq!(body["maxEvents"], expected);
+        }
     }
 
     #[test]

@@ -8,18 +8,22 @@ use scopegate_proto::backoff::{Backoff, jitter};
 use tokio::time::{Instant, sleep};
 
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
+use crate::log_limit::LogLimit;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
 use crate::security_events::poll::exchange::{Exchange, Polled, Results};
 use crate::security_events::poll::waiting::WaitingSets;
 use crate::security_events::receiver::Receiver;
-use crate::security_events::{report_error, report_held};
+use crate::security_events::report_error;
 
 /// The pause before a poll that reports results or gets further SETs. It bounds the load that a
 /// transmitter can cause.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const JITTER: f64 = 0.1;
+
+/// At most as many warnings are logged in 10 s. A response may have 256 events.
+const MAX_WARNINGS: u32 = 10;
 
 pub(super) struct PollTask<E> {
     endpoint: E,
@@ -30,6 +34,7 @@ pub(super) struct PollTask<E> {
     backoff: Backoff,
     results: Results,
     waiting: WaitingSets,
+    warnings: LogLimit,
 }
 
 /// The results of the SETs of one response that are not final.
@@ -50,7 +55,8 @@ impl<E: Exchange> PollTask<E> {
     ) -> Self {
         let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
         let (results, waiting) = (Results::default(), WaitingSets::default());
-        Self { endpoint, source, receiver, interval, backoff, results, waiting }
+        let warnings = LogLimit::new(MAX_WARNINGS);
+        Self { endpoint, source, receiver, interval, backoff, results, waiting, warnings }
     }
 
     pub(super) async fn run(mut self) {
@@ -85,6 +91,9 @@ impl<E: Exchange> PollTask<E> {
         // Held until the end, so that a dropped receiver reports its end after this success.
         let Some(receiver) = self.receiver.upgrade() else { return Ok(None) };
         let Unprocessed { failure, unconfirmed } = self.process(&receiver, sets).await;
+        // They come again, and leave the same room for others.
+        self.results.held = self.waiting.held();
+        self.source.held(self.waiting.held());
         if let Some(reason) = failure {
             return Err(reason);
         }
@@ -119,32 +128,23 @@ impl<E: Exchange> PollTask<E> {
                 self.results.acknowledge(id);
                 continue;
             };
-            let hold = receiver.hold_time(&error).map(|period| (period, before.is_held(&id)));
-            match (error.retry_after(), hold) {
-                (Some(retry_after), _) => {
-                    report_error(&error, true);
+            if !before.is_held(&id) || !matches!(error, SecurityEventError::UnpublishedKey { .. }) {
+                report_error(&error, self.warnings.allows_one());
+            }
+            match (error.retry_after(), &error) {
+                (Some(_), SecurityEventError::UnpublishedKey { .. }) => self.waiting.hold(id, arrived),
+                (Some(retry_after), SecurityEventError::UnconfirmedKey { .. }) => {
+                    unprocessed.unconfirmed = Some((error.to_string(), retry_after));
                     self.waiting.add(id, arrived);
-                    match &error {
-                        SecurityEventError::UnconfirmedKey { .. } => {
-                            unprocessed.unconfirmed = Some((error.to_string(), retry_after));
-                        }
-                        _ => unprocessed.failure = Some(error.to_string()),
-                    }
                 }
-                (None, Some((period, was_held))) => match self.waiting.hold(id, arrived, period) {
-                    Ok(()) if !was_held => report_held(&error, period),
-                    Ok(()) => {}
-                    Err(id) => self.reject(id, &error),
-                },
-                (None, None) => self.reject(id, &error),
+                (Some(_), _) => {
+                    unprocessed.failure = Some(error.to_string());
+                    self.waiting.add(id, arrived);
+                }
+                (None, _) => self.results.reject(id, &error),
             }
         }
         unprocessed
-    }
-
-    fn reject(&mut self, id: String, error: &SecurityEventError) {
-        report_error(error, true);
-        self.results.reject(id, error);
     }
 }
 

@@ -83,7 +83,7 @@ async fn new_key_during_cooldown_asks_transmitter_to_repeat() {
 }
 
 #[tokio::test]
-async fn key_that_a_later_fetch_lacks_is_invalid() {
+async fn unpublished_key_is_invalid_after_a_period() {
     // RV06
     let local = LocalIssuer::start().await.unwrap();
     let revocations = Revocations::new();
@@ -92,8 +92,40 @@ async fn key_that_a_later_fetch_lacks_is_invalid() {
     let invented = set(&local).header("kid", "invented").sign();
     // The SET causes a fetch itself.
     let error = events.receive(&invented).await.unwrap_err();
-    assert_eq!((error.code(), error.retry_after()), ("invalid_key", None), "{error:?}");
+    assert!(matches!(error, SecurityEventError::UnpublishedKey { .. }), "{error:?}");
+    assert!(error.retry_after().is_some() && error.code() == "invalid_request", "{error:?}");
     // Another one within the cooldown causes none.
     let error = events.receive(&invented).await.unwrap_err();
+    assert!(matches!(error, SecurityEventError::UnconfirmedKey { .. }), "{error:?}");
+    pass(Duration::from_secs(590)).await;
+    let error = events.receive(&invented).await.unwrap_err();
     assert!(error.retry_after().is_some(), "{error:?}");
+    // The default refresh period, and a cooldown.
+    pass(Duration::from_secs(60)).await;
+    let error = events.receive(&invented).await.unwrap_err();
+    assert_eq!((error.code(), error.retry_after()), ("invalid_key", None), "{error:?}");
+    // A SET without an id cannot be held.
+    let unnamed = set(&local).header("kid", "invented").claim("jti", serde_json::Value::Null).sign();
+    pass(Duration::from_secs(60)).await;
+    let error = events.receive(&unnamed).await.unwrap_err();
+    assert_eq!((error.code(), error.retry_after()), ("invalid_key", None), "{error:?}");
+}
+
+#[tokio::test]
+async fn set_of_late_published_key_is_accepted_again() {
+    // RV06: a cache of the transmitter publishes the key a minute later.
+    let local = LocalIssuer::start().await.unwrap();
+    let revocations = Revocations::new();
+    let verifier = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let events = SecurityEvents::builder(&verifier).transmitter(transmitter(&local)).start().unwrap();
+    local.rotate_unpublished();
+    let set = set(&local).sign();
+    let error = events.receive(&set).await.unwrap_err();
+    let wait = error.retry_after().expect("the event is lost");
+    assert!(wait >= Duration::from_secs(1) && wait <= Duration::from_secs(60), "{wait:?}");
+    assert_eq!(error.description(), "the SET cannot be processed now");
+    local.publish();
+    pass(wait).await;
+    let received = events.receive(&set).await;
+    assert!(matches!(received, Ok(Received::Applied { .. })), "{received:?}");
 }

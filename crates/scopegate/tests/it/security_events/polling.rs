@@ -127,12 +127,39 @@ async fn event_with_unpublished_key_is_held_for_a_period() {
     let polls = local.issuer.polls();
     until(|| local.issuer.polls() > polls + 2).await;
     assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
-    assert_eq!(local.revocations.status().sources[0].last_failure, None);
+    let source = local.revocations.status().sources.remove(0);
+    assert_eq!((source.last_failure, source.held), (None, 1));
     assert_eq!(log.take().matches("security event waits for its key").count(), 1);
     // The default refresh period.
     pass(Duration::from_secs(600)).await;
     until(|| local.issuer.waiting_events() == 0).await;
     assert_eq!(local.issuer.rejected_events(), [("a".to_owned(), "invalid_key".to_owned())]);
+    until(|| local.revocations.status().sources[0].held == 0).await;
+}
+
+#[tokio::test]
+async fn many_held_events_are_accepted_once_published() {
+    // RV06: the transmitter rotates its key during an incident.
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::WARN);
+    let local = Local::start().await;
+    until(|| local.revocations.status().ready).await;
+    local.issuer.rotate_unpublished();
+    for n in 0..120 {
+        local.issuer.queue_event(&local.set(&n.to_string()));
+    }
+    let held = || local.revocations.status().sources[0].held;
+    until(|| held() == 100).await;
+    let warnings = log.take().matches("security event waits for its key").count();
+    assert!(warnings <= 10, "{warnings} of 100");
+    // The others have arrived after the fetch. They are confirmed after the cooldown.
+    pass(Duration::from_secs(31)).await;
+    until(|| held() == 120).await;
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (120, Vec::new()));
+    local.issuer.publish();
+    pass(Duration::from_secs(61)).await;
+    until(|| local.issuer.waiting_events() == 0).await;
+    assert_eq!((local.revocations.status().entries, local.issuer.rejected_events()), (120, Vec::new()));
+    until(|| held() == 0).await;
 }
 
 #[tokio::test]
@@ -293,7 +320,7 @@ async fn failed_polls_back_off_and_are_visible() {
     let polls = server.count() - before;
     assert!((5..=14).contains(&polls), "{polls} polls in 60 s");
 
-    for body in ["no JSON", "{}", r#"{"sets":{"a":"x"},"moreAvailable":1}"#, &" ".repeat(2 * 1024 * 1024 + 1)]
+    for body in ["no JSON", "{}", r#"{"sets":{"a":"x"},"moreAvailable":1}"#, &" ".repeat(5 * 1024 * 1024 + 1)]
     {
         server.respond(200, body);
         until_later(|| revocations.status().sources[0].last_failure.is_some()).await;

@@ -180,6 +180,33 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "DEFAULT_STREAM_LENGTH: usize = 10_000",
     ),
     ("| `scopegate:revocations` |", "scopegate-redis/src/revocations.rs", "\"scopegate:revocations\""),
+    (
+        "`RedisReplayStoreBuilder::timeout` | 250 ms",
+        "scopegate-redis/src/replay/builder.rs",
+        "limit: Duration::from_millis(250)",
+    ),
+    (
+        "`RedisReplayStoreBuilder::timeout` | 250 ms | 10–900 ms",
+        "scopegate-redis/src/replay/builder.rs",
+        "10 ms to 900 ms",
+    ),
+    ("| `scopegate:dpop` |", "scopegate-redis/src/replay/builder.rs", "\"scopegate:dpop\""),
+    ("Redis replay store | 1,024", "scopegate-redis/src/replay.rs", "MAX_PENDING: usize = 1_024"),
+    (
+        "after 100 ms, doubled up to 1 s",
+        "scopegate-redis/src/replay/link.rs",
+        "Backoff::new(Duration::from_millis(100), Duration::from_secs(1))",
+    ),
+    (
+        "does not respond | once in 1 s",
+        "scopegate-redis/src/replay/link.rs",
+        "MIN_AGE: Duration = Duration::from_secs(1)",
+    ),
+    (
+        "Redis replay store | once a minute",
+        "scopegate-redis/src/replay/outage.rs",
+        "LOG_INTERVAL: Duration = Duration::from_secs(60)",
+    ),
     ("in Redis | 1 day", "scopegate-redis/src/revocations/publish.lua", "local delay = 86400"),
     (
         "together | 10 min",

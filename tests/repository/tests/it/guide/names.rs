@@ -100,6 +100,8 @@ fn metrics_and_log_messages_exist() {
         "../../scopegate-redis/src/revocations/malformed.rs",
         "../../scopegate-redis/src/revocations/publish.rs",
         "../../scopegate-redis/src/revocations/reader/continuity.rs",
+        "../../scopegate-redis/src/replay/outage.rs",
+        "../../scopegate-redis/src/replay/server.rs",
         "security_events.rs",
         "security_events/receiver.rs",
         "status_list/task.rs",

@@ -427,3 +427,17 @@ fn measure_a_file_of_a_million_lines() {
     time("and withdrawn", &mut file);
     assert_eq!(file.revocations.status().entries, 1_000_000);
 }
+
+#[test]
+fn empty_file_at_start_is_logged_once() {
+    // RV09
+    const WARNING: &str = "file of revocations is empty, so none is effective";
+    for (content, warnings) in [("", 1), ("\u{feff}", 1), ("\n", 0), (A, 0)] {
+        let mut file = Fixture::new();
+        file.write(content).poll().unwrap();
+        file.poll().unwrap();
+        assert_eq!(file.log.take().matches(WARNING).count(), warnings, "{content:?}");
+        file.append(B).poll().unwrap();
+        assert!(!file.log.take().contains(WARNING), "{content:?}");
+    }
+}
