@@ -13,6 +13,7 @@ mod freshness;
 pub(crate) mod introspector;
 pub(crate) mod judgement;
 pub(crate) mod opaque_token;
+pub(crate) mod origin;
 pub(crate) mod outcome;
 mod rejected;
 mod response;

@@ -31,16 +31,13 @@ use crate::introspection::introspector::report::Report;
 use crate::introspection::introspector::running::Running;
 use crate::introspection::judgement::Unaccepted;
 use crate::introspection::opaque_token::OpaqueToken;
+use crate::introspection::origin::Origin;
 use crate::introspection::outcome::Outcome;
 use crate::introspection::response::MAX_BODY;
-use crate::introspection::schedule::{Class, Schedule, Step, Ticket};
+use crate::introspection::schedule::{Class, MAX_CALLS, Schedule, Step, Ticket};
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
-
-/// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
-/// unseen ones. Invented tokens must not delay known ones.
-pub(super) const MAX_CALLS: usize = 64;
 
 /// Bytes of the cached results: 4 KiB for each. Every four have room for the largest response, so
 /// that a token with many claims is cached too.
@@ -93,15 +90,6 @@ struct Memory {
     digests: TokenDigests,
     active: Arc<Cache<Freshness>>,
     accepted: Arc<AcceptedTokens>,
-}
-
-/// The origin of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// An attacker may have invented it.
-    Unverified,
-    /// The issuer has signed it, so it needs no budget.
-    Verified,
 }
 
 /// The result of a look-up.

@@ -12,7 +12,7 @@ use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::{Budget, UnseenTokens};
 use crate::introspection::call::Call;
 use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Role};
-use crate::introspection::introspector::{MAX_CALLS, Origin};
+use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::rejected::RejectedTokens;
 
@@ -61,6 +61,10 @@ pub(super) enum Reason {
     OverBudget,
     QueueFull,
 }
+
+/// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
+/// unseen ones. Invented tokens must not delay known ones.
+pub(super) const MAX_CALLS: usize = 64;
 
 /// Maximum number of calls that wait for a place, for each [`Class`]. Each holds a token.
 const MAX_QUEUED: usize = 1_024;

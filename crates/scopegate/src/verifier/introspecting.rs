@@ -11,7 +11,6 @@ use crate::introspection::introspector::PendingIntrospection;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::trusted::TrustedIssuer;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 
 /// The result of asking an issuer about a token.
 pub(super) enum Lookup {
@@ -28,11 +27,14 @@ pub(crate) struct Introspecting {
 }
 
 impl Introspecting {
-    /// Waits for the outcome until the deadline of the verification. If the issuer has a longer time
-    /// limit, waits until that time has passed since the begin of the verification.
+    /// Returns the maximum time of the call.
+    pub(super) fn time_limit(&self) -> Duration {
+        self.pending.time_limit()
+    }
+
+    /// Waits for the outcome until the deadline.
     pub(super) async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
-        let longer = self.pending.time_limit().saturating_sub(KEY_WAIT_TIMEOUT);
-        let claims = result(self.pending.settled(deadline + longer).await, &self.issuer)?;
+        let claims = result(self.pending.settled(deadline).await, &self.issuer)?;
         Ok(self.jwt.clone().unwrap_or(claims))
     }
 

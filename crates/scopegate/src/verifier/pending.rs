@@ -197,7 +197,7 @@ impl PendingVerification {
     /// be withdrawn, and its issuer may be distrusted.
     #[cfg(feature = "fetch")]
     async fn introspected(&self, introspecting: &Introspecting, deadline: Instant) -> Result<Claims, Error> {
-        let claims = introspecting.settled(deadline).await?;
+        let claims = introspecting.settled(longer_deadline(introspecting, deadline)).await?;
         if introspecting.is_about_jwt() {
             return self.verify_again(&token::split(&self.token)?);
         }
@@ -213,6 +213,7 @@ impl PendingVerification {
         match self.verifier.verify_inner(self.presented(), OverdueKeys::Use) {
             Err(NotAccepted::Introspecting(introspecting)) => {
                 // Rare, so that other requests do not hold the memory of this wait.
+                let deadline = longer_deadline(&introspecting, deadline);
                 let claims = Box::pin(async move { introspecting.settled(deadline).await }).await?;
                 self.verifier.check_status(claims)
             }
@@ -294,6 +295,13 @@ impl PendingVerification {
             },
         )
     }
+}
+
+/// Returns the deadline of a verification. If the time limit of the introspection is longer than
+/// other waits, the deadline is later by the difference.
+#[cfg(feature = "fetch")]
+fn longer_deadline(introspecting: &Introspecting, deadline: Instant) -> Instant {
+    deadline + introspecting.time_limit().saturating_sub(KEY_WAIT_TIMEOUT)
 }
 
 #[cfg(feature = "fetch")]

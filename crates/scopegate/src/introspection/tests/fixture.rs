@@ -26,10 +26,11 @@ use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{
-    Caller, Introspected, Introspector, Judge, Origin, PendingIntrospection, Settings,
+    Caller, Introspected, Introspector, Judge, PendingIntrospection, Settings,
 };
 use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
+use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
 use crate::keys::fetch::transport::{Transport, TransportConfig};

@@ -280,7 +280,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("size of a response | 64 KiB", "scopegate/src/introspection/response.rs", "MAX_BODY: usize = 64 * 1024"),
     (
         "64 for known tokens, 64 for others",
-        "scopegate/src/introspection/introspector.rs",
+        "scopegate/src/introspection/schedule.rs",
         "MAX_CALLS: usize = 64",
     ),
     (
