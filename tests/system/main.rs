@@ -10,6 +10,8 @@
 mod api;
 
 mod both_halves;
+mod dpop_both_halves;
+mod dpop_defects;
 mod flood;
 mod invented_keys;
 mod other_implementations;

@@ -31,17 +31,19 @@ use crate::error::config::ConfigError;
 ///
 /// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token.
 ///    So is a request that already has an `Authorization` header.
-/// 2. The token is added (RFC 6750 §2.1). If no token is available, the request is not sent, and
+/// 2. The token is added (RFC 6750 §2.1). A bound token also gets a proof (RFC 9449 §7.1). If no token is available, the request is not sent, and
 ///    the error is [`CallError::Token`](crate::CallError::Token).
 /// 3. If the response is `401`, the token is discarded for this API, and the request is retried
 ///    once with a new token. The status decides (RFC 9110 §15.5.2), because an error is optional. A
 ///    `401` is not about the token if a challenge has the error `use_dpop_nonce`,
 ///    `invalid_dpop_proof` or `insufficient_user_authentication`. The same is true if all
-///    challenges have other schemes than `Bearer`.
+///    challenges have other schemes than the token: `Bearer`, and `DPoP` for a bound token.
 /// 4. If the response is `403` with `error="insufficient_scope"`, and
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
 ///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.
-/// 5. Otherwise, or if there is no other token, the response is returned.
+/// 5. If the response to a bound token is `401` with the error `use_dpop_nonce` and a nonce, the
+///    request is retried once with the nonce (RFC 9449 §9). Nonces of other responses are stored.
+/// 6. Otherwise, or if there is no other token, the response is returned.
 ///
 /// A request can be retried if its body is empty, or if bodies are
 /// [cloned](Self::with_cloned_bodies). Both responses are rejections, so the API has not acted on
@@ -89,6 +91,13 @@ use crate::error::config::ConfigError;
 /// # assert_eq!(to_bytes(response.into_body(), 9).await?, "false");
 /// # Ok(()) }
 /// ```
+///
+/// # DPoP
+///
+/// With [`dpop`](crate::ClientCredentialsBuilder::dpop), each request and each retry has a new proof
+/// for its method and URL. Put layers that retry or follow redirects outside of this layer:
+/// otherwise they send a proof twice, or to another URL, and the API rejects it. A request is sent
+/// at most four times: with a new token, with a nonce and after a step-up once each.
 ///
 /// # gRPC
 ///

@@ -19,14 +19,20 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::http::{HttpClient, parse_retry_after};
 use scopegate_proto::url::SecureUrl;
 
+use crate::dpop::binding::Binding;
+use crate::dpop::nonces::{Nonce, Role};
+use crate::dpop::target::Target;
+use crate::dpop::{DPOP, Dpop, USE_NONCE};
 use crate::endpoint::discovery::Discovery;
-use crate::endpoint::error_response::{ErrorResponse, error_response};
+use crate::endpoint::error_response::{ErrorResponse, error_response, has_code};
 use crate::endpoint::failure::{Failure, RequestError};
 use crate::endpoint::request::Grant;
-use crate::endpoint::response::{TokenResponse, TokenResponseError};
-use crate::endpoint::transport::{Transport, send};
+use crate::endpoint::response::{TokenResponse, TokenResponseError, TokenTypes};
+use crate::endpoint::transport::{Response, Transport, send};
 use crate::error::config::ConfigError;
+use crate::error::proof::ProofError;
 use scopegate_proto::client_auth::Authenticator;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// The token endpoint of one issuer, for one client.
 pub(crate) struct TokenEndpoint {
@@ -35,6 +41,8 @@ pub(crate) struct TokenEndpoint {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) audience: AssertionAudience,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The settings for bound tokens, if they are requested.
+    pub(crate) dpop: Option<Dpop>,
     source: EndpointSource,
 }
 
@@ -70,7 +78,7 @@ impl TokenEndpoint {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let source = EndpointSource::Configured(Arc::new(Endpoint::new(url, transport)?));
-        Ok(Self { client, parameters: Vec::new(), audience, clock, source })
+        Ok(Self { client, parameters: Vec::new(), audience, clock, dpop: None, source })
     }
 
     pub(crate) fn discovered(
@@ -81,7 +89,7 @@ impl TokenEndpoint {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let source = EndpointSource::Discovered(Box::new(Discovery::new(issuer, transport)?));
-        Ok(Self { client, parameters: Vec::new(), audience, clock, source })
+        Ok(Self { client, parameters: Vec::new(), audience, clock, dpop: None, source })
     }
 
     /// Returns the URL for logs and errors, or the issuer until the endpoint has been discovered.
@@ -131,23 +139,19 @@ impl TokenEndpoint {
         grant: &Grant,
         retry_after: &mut Option<Duration>,
     ) -> Result<TokenResponse, RequestError> {
-        let audience: &str = match &self.audience {
-            AssertionAudience::Issuer(issuer) => issuer,
-            AssertionAudience::TokenEndpoint => endpoint.url.written(),
-            AssertionAudience::Unused => "",
-        };
-        let auth = self.client.params(audience, self.clock.now()).await.map_err(RequestError::Assertion)?;
-        let form = request::body(grant, &self.parameters, &auth);
-        let mut post = endpoint.http.post_form(&endpoint.url, form);
-        if let Some(header) = auth.header {
-            post = post.header(AUTHORIZATION, header);
+        let (types, key) = self.types_and_key(endpoint).map_err(RequestError::Proof)?;
+        let (mut response, mut secrets) = self.post(endpoint, grant, key.as_ref()).await?;
+        // RFC 9449 §8: one retry, so that a server that never accepts its own nonce ends.
+        if key.as_ref().is_some_and(|key| key.store_nonce(&response) && requires_nonce(&response)) {
+            (response, secrets) = self.post(endpoint, grant, key.as_ref()).await?;
+            if let Some(key) = &key {
+                key.store_nonce(&response);
+            }
         }
-        let response = send(post).await?;
         *retry_after = response.retry_after.and_then(|value| parse_retry_after(&value, self.clock.now()));
         let status = response.status;
         if status == StatusCode::OK {
-            let mut secrets = auth.secrets;
-            return response::token(&response.body, &mut secrets).map_err(|reason| {
+            return response::token(&response.body, &types, &mut secrets).map_err(|reason| {
                 // A string that is not JSON may be a token.
                 let words = match reason {
                     TokenResponseError::Json(_) => ErrorResponse::default(),
@@ -160,7 +164,7 @@ impl TokenEndpoint {
                 }
             });
         }
-        let words = error_response(&response.body, &auth.secrets);
+        let words = error_response(&response.body, &secrets);
         Err(match status {
             // Some issuers send 403 without a body instead of RFC 6749 §5.2.
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -169,6 +173,65 @@ impl TokenEndpoint {
             _ => RequestError::Status { status, words },
         })
     }
+
+    /// Returns the accepted types of tokens, and the key for a bound token.
+    fn types_and_key(&self, endpoint: &Endpoint) -> Result<(TokenTypes, Option<RequestKey>), ProofError> {
+        let Some(dpop) = &self.dpop else { return Ok((TokenTypes::Bearer, None)) };
+        let binding = Arc::new(dpop.next_binding(&self.clock)?);
+        let key = RequestKey { binding: Arc::clone(&binding), target: Target::of_url(endpoint.url.url())? };
+        let types =
+            if dpop.allows_unbound { TokenTypes::DpopOrBearer(binding) } else { TokenTypes::Dpop(binding) };
+        Ok((types, Some(key)))
+    }
+
+    /// Sends a request with a new assertion and a new proof. Returns its secrets, too.
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        grant: &Grant,
+        key: Option<&RequestKey>,
+    ) -> Result<(Response, SentSecrets), RequestError> {
+        let audience: &str = match &self.audience {
+            AssertionAudience::Issuer(issuer) => issuer,
+            AssertionAudience::TokenEndpoint => endpoint.url.written(),
+            AssertionAudience::Unused => "",
+        };
+        let mut auth =
+            self.client.params(audience, self.clock.now()).await.map_err(RequestError::Assertion)?;
+        let form = request::body(grant, &self.parameters, &auth);
+        let mut post = endpoint.http.post_form(&endpoint.url, form);
+        if let Some(header) = auth.header {
+            post = post.header(AUTHORIZATION, header);
+        }
+        if let Some(RequestKey { binding, target }) = key {
+            let proof = binding.proof(Role::AuthorizationServer, "POST", target, None);
+            let proof = proof.map_err(RequestError::Proof)?;
+            post = post.header(DPOP, proof.header());
+            let nonce = proof.nonce.as_ref().map(Nonce::as_str);
+            let secrets = [proof.text.as_str(), &proof.id].into_iter().chain(nonce);
+            secrets.for_each(|secret| auth.secrets.add(secret));
+        }
+        Ok((send(post).await?, auth.secrets))
+    }
+}
+
+/// The key of one token request. Its proofs are for the token endpoint.
+struct RequestKey {
+    binding: Arc<Binding>,
+    target: Target,
+}
+
+impl RequestKey {
+    fn store_nonce(&self, response: &Response) -> bool {
+        self.binding.store_nonce(Role::AuthorizationServer, &self.target.origin, &response.headers)
+    }
+}
+
+/// Returns whether the response requires a nonce. The status is 400 (RFC 9449 §8), and some servers
+/// send 401.
+fn requires_nonce(response: &Response) -> bool {
+    matches!(response.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+        && has_code(&response.body, USE_NONCE)
 }
 
 impl Endpoint {

@@ -1,6 +1,7 @@
 //! Errors of token requests, and of configurations.
 
 pub(crate) mod config;
+pub(crate) mod proof;
 
 use std::fmt;
 use std::sync::Arc;

@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use crate::add_token::challenge;
 use crate::endpoint::discovery;
 use crate::endpoint::error_response;
-use crate::endpoint::response::{self, GrantedScopes};
-use crate::token::{AccessToken, TokenScopes};
+use crate::endpoint::response::{self, GrantedScopes, TokenTypes};
+use crate::token::{AccessToken, Scheme, TokenScopes};
 use scopegate_proto::sent_secrets::SentSecrets;
 
 /// Parses a token response. Returns the token, the lifetime in seconds and the scopes, for
 /// comparisons.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
-    let read = response::token(body, &mut SentSecrets::default()).ok()?;
+    let read = response::token(body, &TokenTypes::Bearer, &mut SentSecrets::default()).ok()?;
     let scopes = match read.scopes {
         GrantedScopes::Stated(scopes) => Some(scopes.to_string()),
         GrantedScopes::AsRequested | GrantedScopes::Unknown => None,
@@ -26,7 +26,7 @@ pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String
 /// Returns the header of a bearer token, or `None` if the string is no bearer token.
 pub fn header_of(token: &str) -> Option<HeaderValue> {
     let now = Instant::now();
-    let token = AccessToken::new(token, TokenScopes::default(), now)?;
+    let token = AccessToken::new(token, TokenScopes::default(), now, None)?;
     Some(token.header_value())
 }
 
@@ -38,7 +38,7 @@ pub fn error_response(body: &[u8]) -> (Option<String>, Option<String>) {
 
 /// Parses challenges. Returns the error as a string.
 pub fn challenge(headers: &HeaderMap) -> Option<String> {
-    challenge::bearer_error(headers).map(|error| format!("{error:?}"))
+    challenge::token_error(headers, Scheme::Bearer).map(|error| format!("{error:?}"))
 }
 
 /// Parses the metadata of an issuer. Returns the URL of its token endpoint.

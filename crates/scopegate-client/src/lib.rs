@@ -48,6 +48,11 @@
 //! 8. If an API responds with `401`, [`AddToken`] discards the token for this API and has it
 //!    renewed. Other callers get the old token until the new one is available.
 //!
+//! 9. With [`dpop`](ClientCredentialsBuilder::dpop), tokens are bound to a key (RFC 9449). Each token
+//!    request, each request to an API and each retry has a new proof. `token_type` must be `DPoP`. If
+//!    a server requires a nonce, the request is repeated once. The last nonces of 64 servers are
+//!    stored, with at most 1,024 characters each.
+//!
 //! An idle program sends no requests.
 //!
 //! Secrets, assertions and tokens are sent to `https` URLs only. `http` is accepted on a loopback
@@ -75,6 +80,7 @@
 //! - a failed request
 //! - a token with fewer scopes than requested
 //! - a token that an API rejected
+//! - a bearer token in place of a bound one, if it is allowed
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
@@ -85,8 +91,8 @@
 //! # Limitations
 //!
 //! Only the client credentials grant is supported: no users, no refresh tokens and no token
-//! exchange. Tokens are not sender-constrained. There is no DPoP, and certificates are presented to
-//! the issuer only. Tokens are opaque to this crate. The API verifies them.
+//! exchange. Tokens are bound to keys (DPoP), but not to certificates: these are presented to the
+//! issuer only. DPoP keys are for P-256 or Ed25519. Tokens are opaque to this crate. The API verifies them.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]
@@ -96,6 +102,7 @@ pub mod fuzzing;
 mod add_token;
 mod credentials;
 mod endpoint;
+mod dpop;
 mod status;
 mod token;
 
@@ -121,7 +128,9 @@ pub use add_token::retry_body::{RetryBody, RetryClonedBody, RetryEmptyBody};
 pub use add_token::service::WithToken;
 pub use credentials::ClientCredentials;
 pub use credentials::builder::ClientCredentialsBuilder;
+pub use dpop::key::DpopKey;
 pub use error::Error;
 pub use error::config::ConfigError;
+pub use error::proof::ProofError;
 pub use status::Status;
 pub use token::AccessToken;

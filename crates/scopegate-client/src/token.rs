@@ -5,10 +5,17 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use scopegate_proto::scope::Scopes;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
+
+use crate::dpop;
+use crate::dpop::binding::Binding;
+use crate::dpop::nonces::Role;
+use crate::dpop::target::Target;
+use crate::error::proof::ProofError;
+use scopegate_proto::client_auth::sha256;
 
 /// An access token.
 ///
@@ -23,6 +30,23 @@ struct Issued {
     header: HeaderValue,
     scopes: TokenScopes,
     ends_at: Instant,
+    bound: Option<Bound>,
+}
+
+/// The key of a sender-constrained token.
+struct Bound {
+    binding: Arc<Binding>,
+    /// The hash of the token, which each proof contains.
+    ath: String,
+}
+
+/// The scheme of a token in requests, and of the challenges about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750 §2.1
+    Bearer,
+    /// RFC 9449 §7.1
+    Dpop,
 }
 
 /// The scopes of a token.
@@ -35,32 +59,42 @@ pub(crate) struct TokenScopes {
     pub(crate) are_unknown: bool,
 }
 
-/// `Bearer `, then the token: one allocation for all its uses.
-struct HeaderText(Zeroizing<String>);
-
-const SCHEME: &str = "Bearer ";
+/// The scheme, a space, then the token: one allocation for all its uses.
+struct HeaderText {
+    text: Zeroizing<String>,
+    token_at: usize,
+}
 
 impl AccessToken {
     /// Returns `None` if the string is not a `b64token` (RFC 6750 §2.1). This keeps line breaks and
-    /// spaces out of headers.
-    pub(crate) fn new(text: &str, scopes: TokenScopes, ends_at: Instant) -> Option<Self> {
+    /// spaces out of headers. With a binding, it is a token of DPoP.
+    pub(crate) fn new(
+        text: &str,
+        scopes: TokenScopes,
+        ends_at: Instant,
+        binding: Option<Arc<Binding>>,
+    ) -> Option<Self> {
         if !is_b64token(text) {
             return None;
         }
-        let text = Arc::new(HeaderText(Zeroizing::new([SCHEME, text].concat())));
+        let scheme = if binding.is_some() { dpop::SCHEME } else { "Bearer" };
+        let bound = binding.map(|binding| Bound { binding, ath: sha256(text) });
+        let text = Zeroizing::new([scheme, " ", text].concat());
+        let text = Arc::new(HeaderText { text, token_at: scheme.len() + 1 });
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owner(Arc::clone(&text)))).ok()?;
         header.set_sensitive(true);
-        Some(Self(Arc::new(Issued { text, header, scopes, ends_at })))
+        Some(Self(Arc::new(Issued { text, header, scopes, ends_at, bound })))
     }
 
     /// Returns the token itself. An attacker who gets it can use it. Put it only into the
     /// `Authorization` header of a request, and never into a log or a URL (RFC 6750 §5.3).
     pub fn secret(&self) -> &str {
-        self.0.text.0.get(SCHEME.len()..).unwrap_or_default()
+        let HeaderText { text, token_at } = &*self.0.text;
+        text.get(*token_at..).unwrap_or_default()
     }
 
     /// Returns the value of an `Authorization` header, marked as sensitive. The token is not
-    /// copied.
+    /// copied. The scheme is `Bearer`, or `DPoP` for a [bound](Self::is_sender_constrained) token.
     pub fn header_value(&self) -> HeaderValue {
         self.0.header.clone()
     }
@@ -86,6 +120,64 @@ impl AccessToken {
     /// Returns how long the token will be served, which ends up to 10 s before the token expires.
     pub fn expires_in(&self) -> Duration {
         self.0.ends_at.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns whether the token is bound to a key (DPoP, RFC 9449). Each request with it then needs
+    /// a [proof](Self::dpop_proof).
+    pub fn is_sender_constrained(&self) -> bool {
+        self.0.bound.is_some()
+    }
+
+    /// Returns the `DPoP` header for one request with this token (RFC 9449 §7.1), or `None` for a
+    /// bearer token. [`AddToken`](crate::AddToken) does this for you.
+    ///
+    /// The proof is for this method and URL. It has the last [stored](Self::store_dpop_nonce) nonce
+    /// of the API. Get a new one for each request, and also for a retry: an API accepts a proof
+    /// once, and for about a minute. Its time is the time of the
+    /// [clock](crate::ClientCredentialsBuilder::clock), which must be right.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method, Request, Uri, header::AUTHORIZATION};
+    /// use scopegate_client::{AccessToken, ProofError};
+    ///
+    /// fn add(token: &AccessToken, request: &mut Request<()>) -> Result<(), ProofError> {
+    ///     let proof = token.dpop_proof(request.method(), request.uri())?;
+    ///     request.headers_mut().insert(AUTHORIZATION, token.header_value());
+    ///     if let Some(proof) = proof {
+    ///         request.headers_mut().insert("dpop", proof);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`ProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI, and
+    /// [`ProofError::NoRandomness`] if the system has no randomness.
+    pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, ProofError> {
+        let Some(Bound { binding, ath }) = &self.0.bound else { return Ok(None) };
+        let target = Target::of_uri(uri)?;
+        let proof = binding.proof(Role::ResourceServer, method.as_str(), &target, Some(ath))?;
+        Ok(Some(proof.header()))
+    }
+
+    /// Stores the `DPoP-Nonce` of a response for the next proofs to this API (RFC 9449 §8.2, §9), and
+    /// returns whether there was a valid one. Call it with each response, also with status 200.
+    ///
+    /// If the response is a 401 with the error `use_dpop_nonce` and this returns true, repeat the
+    /// request once with a new [proof](Self::dpop_proof). [`AddToken`](crate::AddToken) does this
+    /// for you. A nonce has at most 1,024 characters, and the last 64 nonces are stored.
+    pub fn store_dpop_nonce(&self, uri: &Uri, response: &HeaderMap) -> bool {
+        Target::of_uri(uri).is_ok_and(|target| self.store_nonce_of(&target.origin, response))
+    }
+
+    /// Stores the nonce of a response of this API.
+    pub(crate) fn store_nonce_of(&self, origin: &str, headers: &HeaderMap) -> bool {
+        let store = |bound: &Bound| bound.binding.store_nonce(Role::ResourceServer, origin, headers);
+        self.0.bound.as_ref().is_some_and(store)
+    }
+
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.is_sender_constrained() { Scheme::Dpop } else { Scheme::Bearer }
     }
 
     /// Returns whether both are clones of one token.
@@ -121,7 +213,7 @@ struct Owner(Arc<HeaderText>);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        self.0.0.as_bytes()
+        self.0.text.as_bytes()
     }
 }
 
@@ -137,7 +229,7 @@ mod tests {
     use super::*;
 
     fn token(text: &str) -> Option<AccessToken> {
-        AccessToken::new(text, TokenScopes::default(), Instant::now())
+        AccessToken::new(text, TokenScopes::default(), Instant::now(), None)
     }
 
     #[test]

@@ -178,6 +178,8 @@ pub struct PoolConfig {
     pub(crate) resource_servers: Vec<ResourceServer>,
     #[serde(default)]
     pub(crate) clients: Vec<ClientConfig>,
+    #[serde(default)]
+    pub(crate) dpop_nonces: bool,
 }
 
 impl PoolConfig {
@@ -185,7 +187,7 @@ impl PoolConfig {
     /// or digits: `eu-west-1_Local0001`. It is the path of the issuer's URL.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into(), resource_servers: Vec::new(), clients: Vec::new() }
+        Self { id: id.into(), resource_servers: Vec::new(), clients: Vec::new(), dpop_nonces: false }
     }
 
     /// Defines scopes: each is `identifier/name`, as in Cognito.
@@ -204,6 +206,20 @@ impl PoolConfig {
     #[must_use]
     pub fn client(mut self, client: ClientConfig) -> Self {
         self.clients.push(client);
+        self
+    }
+
+    /// Requires a nonce of the pool in each DPoP proof for a token (RFC 9449 §8). In a file:
+    /// `dpop_nonces = true`.
+    ///
+    /// A proof without the current nonce gets 400 `use_dpop_nonce`. Each response of the token endpoint
+    /// has the nonce in `DPoP-Nonce`. [`Pool::renew_dpop_nonce`](crate::Pool::renew_dpop_nonce)
+    /// replaces it.
+    ///
+    /// Default: no nonce is required.
+    #[must_use]
+    pub fn dpop_nonces(mut self) -> Self {
+        self.dpop_nonces = true;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod events;
+mod introspect;
 mod jwks;
 mod metadata;
 mod revoke;
@@ -17,6 +18,7 @@ use http::Method;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::config::allowed_host::AllowedHost;
+use crate::dpop::DPOP_NONCE;
 use crate::pool::registry::{Pools, not_found};
 use crate::server::host::{is_local_origin, require_known_host};
 
@@ -26,6 +28,7 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .route("/{pool}/oauth2/token", post(token::pool_token))
         .route("/{pool}/oauth2/authorize", get(authorize::authorize))
         .route("/{pool}/oauth2/revoke", post(revoke::revoke))
+        .route("/{pool}/oauth2/introspect", post(introspect::introspect))
         .route("/{pool}/events/poll", post(events::poll))
         .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
         .route("/{pool}/status-list", get(status_list::status_list))
@@ -49,7 +52,9 @@ fn cross_origin() -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_origin(local)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(headers);
+        .allow_headers(headers)
+        // Scripts need the nonce for their next proof.
+        .expose_headers([DPOP_NONCE]);
     // No `Vary`: by default the key set has no caching headers, and this machine has no shared cache.
     layer.vary(Vary::list([]))
 }

@@ -22,8 +22,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::http::json_response;
 use crate::http::markers::{CloseConnection, WholeBody};
 
-/// A faulty response of the key set endpoint ([`Pool::set_fault`](crate::Pool::set_fault)) or of
-/// the token endpoint ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
+/// A faulty response of the key set endpoint ([`Pool::set_fault`](crate::Pool::set_fault)), of the
+/// token endpoint ([`Pool::set_token_fault`](crate::Pool::set_token_fault)) or of the introspection
+/// endpoint ([`Pool::set_introspection_fault`](crate::Pool::set_introspection_fault)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -33,6 +33,7 @@
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
 //! | `POST /{pool}/oauth2/revoke` | 200 if the access token is revoked or invalid (RFC 7009): [`Pool::revoked_token_ids`] |
+//! | `POST /{pool}/oauth2/introspect` | the claims of an active token, for a client of the pool (RFC 7662): [`Pool::introspection_endpoint`] |
 //! | `POST /{pool}/events/poll` | security event tokens (RFC 8936) of [`Pool::queue_event`] |
 //! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
@@ -47,11 +48,35 @@
 //! claims](ClientConfig::claim) of their client. [`Mint`] also makes tokens in the form of other
 //! providers. As in Cognito, a pool has two RSA keys, and only one of them signs access tokens.
 //!
-//! Two things differ from Cognito. An unknown scope is rejected with `invalid_scope`. A client can
-//! have a key instead of a secret ([`ClientConfig::with_key`]).
+//! Some things differ from Cognito. An unknown scope is rejected with `invalid_scope`. A client can
+//! have a key instead of a secret ([`ClientConfig::with_key`]). Tokens can be bound to a key or a
+//! certificate.
+//!
+//! # Bound tokens
+//!
+//! A token request with a DPoP proof (RFC 9449 §5) gets a token that is bound to the key of the
+//! proof, with `cnf.jkt` and the type `DPoP`. [`Proof`] makes such proofs.
+//!
+//! - The proof is checked as §4.3 requires: for `POST` and the URL of the token endpoint, at most
+//!   60 s old or 10 s ahead, with one use of its `jti`. It must have no `ath`. Otherwise, the
+//!   response is 400 `invalid_dpop_proof`. After 10,000 proofs in a minute, it is 503.
+//! - [`ClientConfig::dpop_bound_access_tokens`] requires a proof.
+//! - [`PoolConfig::dpop_nonces`] requires a nonce in the proof: 400 `use_dpop_nonce`.
+//! - [`ClientConfig::certificate`] binds the client's tokens to a certificate (RFC 8705 §3), with
+//!   `cnf.x5t#S256`. There is no TLS, so the client does not present it.
+//!
+//! To test an API, [`Mint::with_dpop_key`] and [`Mint::with_certificate`] bind minted tokens.
+//! [`Proof::broken_requests`] makes a request with each [`DpopDefect`].
 //!
 //! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
 //! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
+//!
+//! # Opaque tokens
+//!
+//! A client with [`ClientConfig::opaque_tokens`] gets random strings instead of JWTs, and
+//! [`Pool::opaque_token`] makes one of a [`Mint`]. The introspection endpoint returns their claims, and
+//! the claims of the pool's JWTs. For a token that is expired, revoked or unknown, it returns
+//! `{"active":false}`. [`Pool::set_introspection_fault`] makes it fail.
 //!
 //! # Hosts
 //!
@@ -99,9 +124,9 @@
 //! [`allow_other_machines`](Config::allow_other_machines). It has no TLS and no protection against
 //! load. Nothing is persisted, so each start makes new keys.
 //!
-//! Client credentials are the only supported grant: there are no users, login pages, refresh tokens
-//! or introspection. The crate shares no code with `scopegate`, so that two readings of the RFCs
-//! check each other.
+//! Client credentials are the only supported grant: there are no users, login pages or refresh
+//! tokens. The crate shares no code with `scopegate`, so that two readings of the RFCs check each
+//! other.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]
@@ -113,10 +138,12 @@ mod rehearsal;
 
 mod endpoints;
 mod client_auth;
+mod dpop;
 mod pool;
 mod push;
 mod server;
 
+mod proof;
 mod mint;
 mod config;
 mod keys;
@@ -131,10 +158,15 @@ pub use config::error::ConfigError;
 pub use config::{Config, PoolConfig};
 pub use fault::Fault;
 pub use keys::algorithm::{Algorithm, UnknownAlgorithm};
+pub use keys::certificate::{Certificate, InvalidCertificate};
 pub use keys::signing_key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
+pub use mint::certificate::CertificateDefect;
 pub use pool::Pool;
+pub use proof::Proof;
+pub use proof::defect::DpopDefect;
+pub use proof::request::DpopRequest;
 pub use rehearsal::Rehearsal;
 pub use rehearsal::event::Event;
 pub use rehearsal::report::Report;

@@ -1,5 +1,6 @@
 //! Builds access tokens: valid ones, and ones with exactly one defect.
 
+pub(crate) mod certificate;
 mod damage;
 mod providers;
 mod security_event;
@@ -118,6 +119,25 @@ impl Mint {
         let issuer = self.claims.get("iss").and_then(Value::as_str).unwrap_or_default();
         let uri = format!("{issuer}/status-list");
         self.claim("status", json!({ "status_list": { "idx": index, "uri": uri } }))
+    }
+
+    /// Binds the token to this key by `cnf.jkt` (DPoP, RFC 9449 §6.1). Requests with the token need a
+    /// [`Proof`](crate::Proof) of the key.
+    ///
+    /// A token may be bound to a key and to a [certificate](Self::with_certificate).
+    pub fn with_dpop_key(self, key: &SigningKey) -> Self {
+        let jkt = key.thumbprint();
+        self.confirmed_by("jkt", &jkt)
+    }
+
+    /// Sets a member of `cnf`, and keeps the others.
+    pub(crate) fn confirmed_by(mut self, name: &str, thumbprint: &str) -> Self {
+        let mut members = match self.claims.remove("cnf") {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        members.insert(name.to_owned(), thumbprint.into());
+        self.claim("cnf", members)
     }
 
     /// Sets a claim to a value of any type.
@@ -265,7 +285,7 @@ fn encode(part: impl AsRef<[u8]>) -> String {
 
 /// Returns a UUID of version 4 (RFC 9562). It is not secret, so any source of randomness is
 /// sufficient.
-fn random_uuid() -> String {
+pub(crate) fn random_uuid() -> String {
     uuid(fastrand::u128(..))
 }
 

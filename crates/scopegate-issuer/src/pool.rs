@@ -1,6 +1,7 @@
 //! What can a test do with one user pool? The handle on its URLs, keys, faults and counters.
 
 pub(crate) mod events;
+pub(crate) mod opaque_tokens;
 pub(crate) mod registry;
 pub(crate) mod replay_cache;
 pub(crate) mod revoked;
@@ -50,6 +51,12 @@ impl Pool {
     /// Returns the URL of the key set: the issuer followed by `/.well-known/jwks.json`.
     pub fn jwks_uri(&self) -> String {
         self.state.jwks_uri()
+    }
+
+    /// Returns the URL of the introspection endpoint (RFC 7662): the issuer followed by
+    /// `/oauth2/introspect`. Each client of the pool may use it, with its credentials.
+    pub fn introspection_endpoint(&self) -> String {
+        self.state.introspection_endpoint()
     }
 
     /// Returns the URL of the token endpoint: the issuer followed by `/oauth2/token`.
@@ -262,6 +269,33 @@ impl Pool {
     /// Clears the fault of the token endpoint.
     pub fn clear_token_fault(&self) {
         self.state.plan_token_fault(FaultPlan::Well);
+    }
+
+    /// Replaces the nonce that DPoP proofs for a token must have, if the pool
+    /// [requires nonces](crate::PoolConfig::dpop_nonces). The earlier nonce is rejected from now on.
+    pub fn renew_dpop_nonce(&self) {
+        self.state.dpop().renew_nonce();
+    }
+
+    /// Sets a fault of the introspection endpoint, from now on, also for requests that it would reject.
+    /// Requests are still counted.
+    pub fn set_introspection_fault(&self, fault: Fault) {
+        self.state.plan_introspection_fault(FaultPlan::Always(fault));
+    }
+
+    /// Sets a fault for the next `n` introspection requests. Replaces a fault that is set.
+    pub fn fail_next_introspection(&self, n: u64, fault: Fault) {
+        self.state.plan_introspection_fault(FaultPlan::Next(n, fault));
+    }
+
+    /// Clears the fault of the introspection endpoint.
+    pub fn clear_introspection_fault(&self) {
+        self.state.plan_introspection_fault(FaultPlan::Well);
+    }
+
+    /// Returns the number of `POST` requests for introspection, including rejected ones and faults.
+    pub fn introspection_requests(&self) -> u64 {
+        self.state.introspection_requests()
     }
 
     /// Returns the number of requests for the key set, including faults and 304.

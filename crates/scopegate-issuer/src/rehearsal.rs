@@ -74,6 +74,27 @@ use crate::pool::Pool;
 /// # Ok(()) }
 /// ```
 ///
+/// # DPoP
+///
+/// If the API requires proofs, bind the tokens to a key, and let `is_accepted` sign a proof for each
+/// of them:
+///
+/// ```
+/// # use scopegate_issuer::{Algorithm, LocalIssuer, Proof, Rehearsal, SigningKey};
+/// # async fn rehearse(issuer: LocalIssuer) {
+/// let key = SigningKey::generate(Algorithm::ES256);
+/// let proof = Proof::new(&key, "GET", "https://api.example/orders");
+/// let is_accepted = move |token: String| {
+///     let headers = [("authorization", format!("DPoP {token}")), ("dpop", proof.clone().token(&token).sign())];
+///     async move {
+///         // … send a request with these headers
+///         # let _ = headers; true
+///     }
+/// };
+/// let rehearsal = Rehearsal::new(&issuer).token(move |mint| mint.with_dpop_key(&key));
+/// # rehearsal.play(scopegate_issuer::Event::Outage, is_accepted).await; }
+/// ```
+///
 /// # Caveats
 ///
 /// A resource server fetches keys on its own schedule. To observe a fault or a removed key,

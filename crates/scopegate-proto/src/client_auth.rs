@@ -6,6 +6,7 @@ mod assertion;
 mod assertion_source;
 mod authenticator;
 mod certificate;
+mod digest;
 mod error;
 mod form;
 mod private_key;
@@ -16,9 +17,10 @@ use std::fmt;
 
 pub use assertion_source::{AssertionError, AssertionSource};
 pub use authenticator::{Authenticator, ClientAuthParams};
+pub use digest::sha256;
 pub use error::ClientAuthError;
 pub use form::form;
-pub use private_key::PrivateKey;
+pub use private_key::{PrivateKey, random_bytes};
 pub use secret::Secret;
 pub use signing_algorithm::SigningAlgorithm;
 

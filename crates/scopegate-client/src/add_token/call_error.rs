@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::error::proof::ProofError;
 
 /// The error of a call with a token.
 #[non_exhaustive]
@@ -10,6 +11,8 @@ use crate::error::Error;
 pub enum CallError<E> {
     /// No token is available, so no request was sent.
     Token(Error),
+    /// No DPoP proof could be made for the token, so the request was not sent.
+    Proof(ProofError),
     /// The error of the HTTP client.
     Call(E),
 }
@@ -18,6 +21,7 @@ impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token(_) => "no access token",
+            Self::Proof(_) => "no proof for the access token",
             Self::Call(_) => "the call failed",
         })
     }
@@ -27,6 +31,7 @@ impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(match self {
             Self::Token(error) => error,
+            Self::Proof(error) => error,
             Self::Call(error) => error,
         })
     }

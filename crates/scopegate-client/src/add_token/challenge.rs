@@ -1,5 +1,5 @@
-//! A parser of an API's challenges, and of the error in its `Bearer` challenge (`WWW-Authenticate`,
-//! RFC 9110 §11.6.1, RFC 6750 §3).
+//! A parser of an API's challenges, and of the error about the token (`WWW-Authenticate`, RFC 9110
+//! §11.6.1, RFC 6750 §3, RFC 9449 §7.1).
 //!
 //! A field that does not match the grammar is ignored as a whole. The parser is our own, because
 //! `http-auth` 0.1.10 rejects fields that servers send and the grammar allows:
@@ -14,12 +14,17 @@ use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use scopegate_proto::scope::Scopes;
 
+use crate::dpop;
+use crate::token::Scheme;
+
 /// Longer fields are ignored.
 const MAX_FIELD_LEN: usize = 8 * 1024;
 
-/// The error of a `Bearer` challenge.
+const BEARER: &str = "Bearer";
+
+/// The error of a challenge about the token.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BearerError {
+pub(crate) enum TokenError {
     /// The token is expired, revoked or otherwise invalid for this API.
     InvalidToken,
     /// The request requires these scopes, as far as the API names them.
@@ -28,37 +33,61 @@ pub(crate) enum BearerError {
 
 /// Errors that another token does not resolve. The client must prove the possession of a key (RFC
 /// 9449 §7.1, §8), or a user must authenticate again (RFC 9470 §3).
-const OTHER_CAUSES: [&str; 3] = ["use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication"];
+const OTHER_CAUSES: [&str; 3] = [dpop::USE_NONCE, "invalid_dpop_proof", "insufficient_user_authentication"];
 
-/// Returns the error of the `Bearer` challenge, if the error is known. Several `Bearer` challenges
-/// with an error would contradict each other, so they are ignored.
-pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
-    let bearers = all_challenges(headers).filter(Challenge::is_bearer);
-    let mut errors = bearers.filter_map(|challenge| {
-        let error = challenge.parameter("error")?.to_owned();
-        Some((error, challenge.parameter("scope").map(ToOwned::to_owned)))
-    });
-    let (error, scope) = errors.next()?;
-    if errors.next().is_some() {
-        return None;
-    }
-    match error.as_str() {
-        "invalid_token" => Some(BearerError::InvalidToken),
-        "insufficient_scope" => Some(BearerError::InsufficientScope(scope.unwrap_or_default().parse().ok()?)),
+/// Returns the error of the challenge of this scheme, if the error is known. Several challenges of
+/// one scheme with an error would contradict each other, so they are ignored.
+///
+/// An API may name the error of a bound token in a `Bearer` challenge. It counts if no `DPoP`
+/// challenge has an error.
+pub(crate) fn token_error(headers: &HeaderMap, scheme: Scheme) -> Option<TokenError> {
+    let challenges: Vec<Challenge<'_>> = all_challenges(headers).collect();
+    let errors_of = |name: &'static str| {
+        let challenges = challenges.iter().filter(move |challenge| challenge.is_of(name));
+        challenges.filter_map(|challenge| Some((challenge.parameter("error")?, challenge)))
+    };
+    let mut errors = scheme.challenges().iter().map(|name| errors_of(name).collect::<Vec<_>>());
+    let errors = errors.find(|errors| !errors.is_empty())?;
+    let [(error, challenge)] = errors.as_slice() else { return None };
+    match *error {
+        "invalid_token" => Some(TokenError::InvalidToken),
+        "insufficient_scope" => {
+            let scope = challenge.parameter("scope").unwrap_or_default();
+            Some(TokenError::InsufficientScope(scope.parse().ok()?))
+        }
         _ => None,
     }
+}
+
+/// Returns whether a `DPoP` challenge requires a nonce (RFC 9449 §9).
+pub(crate) fn requires_nonce(headers: &HeaderMap) -> bool {
+    all_challenges(headers).any(|challenge| {
+        challenge.is_of(dpop::SCHEME) && challenge.parameter("error") == Some(dpop::USE_NONCE)
+    })
 }
 
 /// Returns whether a response with status 401 may be about the token. It is not if the challenges
 /// have another cause, or other schemes only. The error of a challenge is optional (RFC 6750 §3),
 /// so any other response is about the token, also without a challenge.
-pub(crate) fn may_be_about_token(headers: &HeaderMap) -> bool {
+pub(crate) fn may_be_about_token(headers: &HeaderMap, scheme: Scheme) -> bool {
     let challenges: Vec<Challenge<'_>> = all_challenges(headers).collect();
     let names_other_cause = |challenge: &Challenge<'_>| {
         challenge.parameter("error").is_some_and(|error| OTHER_CAUSES.contains(&error))
     };
+    let is_of_scheme =
+        |challenge: &Challenge<'_>| scheme.challenges().iter().any(|name| challenge.is_of(name));
     !challenges.iter().any(names_other_cause)
-        && (challenges.is_empty() || challenges.iter().any(Challenge::is_bearer))
+        && (challenges.is_empty() || challenges.iter().any(is_of_scheme))
+}
+
+impl Scheme {
+    /// Returns the schemes of challenges about such a token, the most significant first.
+    fn challenges(self) -> &'static [&'static str] {
+        match self {
+            Self::Bearer => &[BEARER],
+            Self::Dpop => &[dpop::SCHEME, BEARER],
+        }
+    }
 }
 
 fn all_challenges(headers: &HeaderMap) -> impl Iterator<Item = Challenge<'_>> {
@@ -74,8 +103,8 @@ struct Challenge<'a> {
 }
 
 impl Challenge<'_> {
-    fn is_bearer(&self) -> bool {
-        self.scheme.eq_ignore_ascii_case("bearer")
+    fn is_of(&self, scheme: &str) -> bool {
+        self.scheme.eq_ignore_ascii_case(scheme)
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -223,16 +252,16 @@ mod tests {
 
     use super::*;
 
-    fn error(fields: &[&str]) -> Option<BearerError> {
+    fn error(fields: &[&str]) -> Option<TokenError> {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(field.as_bytes()).unwrap());
         }
-        bearer_error(&headers)
+        token_error(&headers, Scheme::Bearer)
     }
 
-    fn insufficient(scope: &str) -> Option<BearerError> {
-        scope.parse().ok().map(BearerError::InsufficientScope)
+    fn insufficient(scope: &str) -> Option<TokenError> {
+        scope.parse().ok().map(TokenError::InsufficientScope)
     }
 
     #[test]
@@ -249,11 +278,11 @@ mod tests {
             r#"Bearer error="invalid\_token""#,
             "Bearer realm=\"Caf\u{e9}\", error=\"invalid_token\"",
         ] {
-            assert_eq!(error(&[field]), Some(BearerError::InvalidToken), "{field}");
+            assert_eq!(error(&[field]), Some(TokenError::InvalidToken), "{field}");
         }
         assert_eq!(
             error(&[r#"Basic realm="x""#, r#"Bearer error="invalid_token""#]),
-            Some(BearerError::InvalidToken)
+            Some(TokenError::InvalidToken)
         );
     }
 
@@ -297,6 +326,44 @@ mod tests {
         assert_eq!(error(&[&format!(r#"Bearer error="invalid_token", realm="{padding}""#)]), None);
     }
 
+    fn headers(fields: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(field.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn dpop_challenge_is_about_bound_token_only() {
+        // DP50: RFC 9449 §7.1
+        let error = |fields: &[&str], scheme| token_error(&headers(fields), scheme);
+        let about_token = |fields: &[&str], scheme| may_be_about_token(&headers(fields), scheme);
+        let (dpop, bearer) =
+            (r#"DPoP error="invalid_token", algs="ES256""#, r#"Bearer error="invalid_token""#);
+        for fields in [&[dpop][..], &[bearer], &["Bearer", dpop], &[dpop, bearer], &["DPoP", bearer]] {
+            assert_eq!(error(fields, Scheme::Dpop), Some(TokenError::InvalidToken), "{fields:?}");
+            assert!(about_token(fields, Scheme::Dpop), "{fields:?}");
+        }
+        assert_eq!(error(&[dpop], Scheme::Bearer), None);
+        assert!(!about_token(&[dpop], Scheme::Bearer));
+        assert_eq!(error(&[dpop, dpop], Scheme::Dpop), None, "two challenges contradict each other");
+        let other = r#"DPoP error="invalid_dpop_proof""#;
+        assert_eq!(error(&[other, bearer], Scheme::Dpop), None, "the error of DPoP counts");
+        assert!(!about_token(&[other, bearer], Scheme::Dpop));
+    }
+
+    #[test]
+    fn only_dpop_challenge_requires_a_nonce() {
+        // DP52: RFC 9449 §9
+        for fields in [&[r#"DPoP error="use_dpop_nonce""#][..], &["Bearer", "dpop error=use_dpop_nonce"]] {
+            assert!(requires_nonce(&headers(fields)), "{fields:?}");
+        }
+        for field in ["", "DPoP", r#"DPoP error="invalid_token""#, r#"Bearer error="use_dpop_nonce""#] {
+            assert!(!requires_nonce(&headers(&[field])), "{field}");
+        }
+    }
+
     #[test]
     fn challenge_of_other_cause_or_scheme_spares_token() {
         // FR-D1
@@ -305,7 +372,7 @@ mod tests {
             for field in fields {
                 headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(field.as_bytes()).unwrap());
             }
-            may_be_about_token(&headers)
+            may_be_about_token(&headers, Scheme::Bearer)
         };
         assert!(about_token(&[]), "no challenge");
         for field in [
@@ -350,8 +417,8 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&field) {
                 let mut headers = HeaderMap::new();
                 headers.insert(WWW_AUTHENTICATE, value);
-                let _ = bearer_error(&headers);
-                let _ = may_be_about_token(&headers);
+                let _ = token_error(&headers, Scheme::Bearer);
+                let _ = may_be_about_token(&headers, Scheme::Bearer);
             }
         }
 

@@ -19,6 +19,8 @@ use crate::add_token::call_error::CallError;
 use crate::add_token::rejection::rejection;
 use crate::add_token::retry::Retries;
 use crate::add_token::retry_body::RetryBody;
+use crate::dpop::DPOP;
+use crate::error::proof::ProofError;
 use crate::token::AccessToken;
 
 pin_project! {
@@ -48,6 +50,9 @@ pin_project! {
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, CallError<E>>> + Send>>;
 
+/// A response that is awaited, and the data for a retry.
+type InFlight<S, R, B> = (<S as Service<Request<B>>>::Future, Sent<S, R, B>);
+
 /// A request before it is sent.
 pub(super) struct Attempt<S, R> {
     /// A service that is not ready, for retries.
@@ -71,7 +76,7 @@ where
         Self { state: State::Unchanged { response } }
     }
 
-    pub(super) fn sent((response, sent): (S::Future, Sent<S, R, ReqBody>)) -> Self {
+    pub(super) fn sent((response, sent): InFlight<S, R, ReqBody>) -> Self {
         Self { state: State::Sent { response, sent: Some(sent) } }
     }
 
@@ -102,7 +107,7 @@ where
                 (ready!(response.poll(cx)).map_err(CallError::Call)?, sent.take())
             }
         };
-        let Some(sent) = sent.filter(|_| rejection(response.status(), response.headers()).is_some()) else {
+        let Some(sent) = sent.filter(|sent| sent.is_rejected_by(&response)) else {
             return Poll::Ready(Ok(response));
         };
         let mut retried: BoxFuture<_, _> = Box::pin(sent.after(response));
@@ -117,20 +122,20 @@ impl<S, R> Attempt<S, R> {
         Self { fresh, api, retry_body }
     }
 
-    /// Sends the request with this token.
+    /// Sends the request with this token, and with a new proof if the token is bound.
     pub(super) fn send<B>(
         self,
         ready: &mut S,
         mut request: Request<B>,
         token: AccessToken,
-    ) -> (S::Future, Sent<S, R, B>)
+    ) -> Result<InFlight<S, R, B>, ProofError>
     where
         S: Service<Request<B>>,
         R: RetryBody<B>,
     {
         let copy = self.retry_body.copy(&request);
-        request.headers_mut().insert(AUTHORIZATION, token.header_value());
-        (ready.call(request), Sent { attempt: self, token, copy })
+        add(&token, &mut request)?;
+        Ok((ready.call(request), Sent { attempt: self, token, copy }))
     }
 
     /// Waits for a token, then sends the request with it.
@@ -141,14 +146,21 @@ impl<S, R> Attempt<S, R> {
     {
         let token = self.api.credentials.token_for(&self.api.name).await.map_err(CallError::Token)?;
         let mut service = when_ready(self.fresh.clone()).await?;
-        let (response, sent) = self.send(&mut service, request, token);
+        let (response, sent) = self.send(&mut service, request, token).map_err(CallError::Proof)?;
         drop(service);
-        sent.after(response.await.map_err(CallError::Call)?).await
+        let response = response.await.map_err(CallError::Call)?;
+        if sent.is_rejected_by(&response) { sent.after(response).await } else { Ok(response) }
     }
 }
 
 impl<S, R, B> Sent<S, R, B> {
-    /// Retries the request while the response requires another token.
+    /// Stores the nonce of the response. Returns whether a retry may help.
+    fn is_rejected_by<C>(&self, response: &Response<C>) -> bool {
+        self.token.store_nonce_of(&self.attempt.api.name, response.headers());
+        rejection(response.status(), response.headers(), self.token.scheme()).is_some()
+    }
+
+    /// Retries the request while the response requires another token or proof.
     async fn after<C>(self, mut response: Response<C>) -> Result<Response<C>, CallError<S::Error>>
     where
         S: Service<Request<B>, Response = Response<C>> + Clone,
@@ -169,10 +181,21 @@ impl<S, R, B> Sent<S, R, B> {
             drop(response);
             let mut service = when_ready(fresh.clone()).await?;
             copy = retry_body.copy(&request);
-            request.headers_mut().insert(AUTHORIZATION, token.header_value());
+            add(&token, &mut request).map_err(CallError::Proof)?;
             response = service.call(request).await.map_err(CallError::Call)?;
+            token.store_nonce_of(&api.name, response.headers());
         }
     }
+}
+
+/// Adds the token, and a new proof if the token is bound.
+fn add<B>(token: &AccessToken, request: &mut Request<B>) -> Result<(), ProofError> {
+    let proof = token.dpop_proof(request.method(), request.uri())?;
+    request.headers_mut().insert(AUTHORIZATION, token.header_value());
+    if let Some(proof) = proof {
+        request.headers_mut().insert(DPOP, proof);
+    }
+    Ok(())
 }
 
 async fn when_ready<S, B>(mut service: S) -> Result<S, CallError<S::Error>>

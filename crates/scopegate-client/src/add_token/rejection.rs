@@ -4,9 +4,11 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scopes;
 
-use crate::add_token::challenge::{BearerError, bearer_error, may_be_about_token};
+use crate::add_token::challenge::{TokenError, may_be_about_token, requires_nonce, token_error};
+use crate::dpop::nonces::Nonce;
+use crate::token::Scheme;
 
-/// A rejection that another token may resolve.
+/// A rejection that another token or proof may resolve.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     /// The token is invalid.
@@ -16,24 +18,30 @@ pub(super) enum Rejection {
     /// The token is invalid, or another service has rejected the API's own token. The API may have
     /// acted on the request.
     TokenMaybeLate,
+    /// The proof lacks the nonce of this response.
+    Nonce,
 }
 
 /// Returns the rejection in a response.
 ///
 /// - 401: The status decides (RFC 9110 §15.5.2), because an error is optional (RFC 6750 §3).
+/// - 401 with `use_dpop_nonce`: Only the proof of a bound token can have a nonce (RFC 9449 §9).
 /// - 403: It must have `insufficient_scope`. Otherwise a rule of the API forbids the request, and
 ///   no token would change that.
 /// - gRPC: It must have `invalid_token`, because a method may pass on the status of another call.
-pub(super) fn rejection(status: StatusCode, headers: &HeaderMap) -> Option<Rejection> {
+pub(super) fn rejection(status: StatusCode, headers: &HeaderMap, scheme: Scheme) -> Option<Rejection> {
     match verdict(status, headers)? {
-        Verdict::Unauthenticated => may_be_about_token(headers).then_some(Rejection::Token),
-        Verdict::Denied => match bearer_error(headers)? {
-            BearerError::InsufficientScope(named) => Some(Rejection::Scopes(named)),
-            BearerError::InvalidToken => None,
+        Verdict::Unauthenticated if scheme == Scheme::Dpop && requires_nonce(headers) => {
+            Nonce::from_headers(headers).map(|_| Rejection::Nonce)
+        }
+        Verdict::Unauthenticated => may_be_about_token(headers, scheme).then_some(Rejection::Token),
+        Verdict::Denied => match token_error(headers, scheme)? {
+            TokenError::InsufficientScope(named) => Some(Rejection::Scopes(named)),
+            TokenError::InvalidToken => None,
         },
-        Verdict::UnauthenticatedInGrpc => match bearer_error(headers)? {
-            BearerError::InvalidToken => Some(Rejection::TokenMaybeLate),
-            BearerError::InsufficientScope(_) => None,
+        Verdict::UnauthenticatedInGrpc => match token_error(headers, scheme)? {
+            TokenError::InvalidToken => Some(Rejection::TokenMaybeLate),
+            TokenError::InsufficientScope(_) => None,
         },
     }
 }
@@ -89,12 +97,16 @@ mod tests {
     const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope", scope="a""#;
 
     fn response(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Rejection> {
+        response_to(Scheme::Bearer, status, headers)
+    }
+
+    fn response_to(scheme: Scheme, status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Rejection> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let mut map = HeaderMap::new();
         headers.for_each(|(name, value)| {
             map.append(name, value);
         });
-        rejection(StatusCode::from_u16(status).unwrap(), &map)
+        rejection(StatusCode::from_u16(status).unwrap(), &map, scheme)
     }
 
     fn grpc(content_type: &'static str, status: &'static str, challenge: &'static str) -> Option<Rejection> {
@@ -134,6 +146,24 @@ mod tests {
         {
             assert_eq!(response(401, &[(WWW_AUTHENTICATE, challenge)]), None, "{challenge}");
         }
+    }
+
+    #[test]
+    fn nonce_is_required_by_status_challenge_and_header() {
+        // DP52: RFC 9449 §9
+        let required = (WWW_AUTHENTICATE, r#"DPoP error="use_dpop_nonce""#);
+        let nonce = (HeaderName::from_static("dpop-nonce"), "n");
+        let both = [required.clone(), nonce.clone()];
+        assert_eq!(response_to(Scheme::Dpop, 401, &both), Some(Rejection::Nonce));
+        assert_eq!(response_to(Scheme::Dpop, 401, &[required]), None, "no nonce");
+        for status in [200, 400, 403, 503] {
+            assert_eq!(response_to(Scheme::Dpop, status, &both), None, "{status}");
+        }
+        assert_eq!(response_to(Scheme::Bearer, 401, &both), None, "a bearer token has no proof");
+        let other = (WWW_AUTHENTICATE, r#"DPoP error="invalid_dpop_proof""#);
+        assert_eq!(response_to(Scheme::Dpop, 401, &[other, nonce.clone()]), None);
+        let token = (WWW_AUTHENTICATE, r#"DPoP error="invalid_token""#);
+        assert_eq!(response_to(Scheme::Dpop, 401, &[token, nonce]), Some(Rejection::Token));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! [`AddToken::send`], for requests of `reqwest` without a layer.
 
-use reqwest::header::AUTHORIZATION;
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Request, RequestBuilder, Response, Url};
 
 use crate::add_token::AddToken;
 use crate::add_token::call_error::CallError;
 use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
+use crate::dpop::DPOP;
+use crate::error::proof::ProofError;
+use crate::token::AccessToken;
 
 impl<R> AddToken<R> {
     /// Sends a request with a token, like the layer. A request can be retried if its body is not a
@@ -15,7 +18,7 @@ impl<R> AddToken<R> {
     /// `reqwest` follows redirects, and drops the token on the way to another host. A rejection
     /// behind a redirect is returned unchanged. The token stays cached and the request is not
     /// retried, because the API may have acted on it before the redirect. A URL that redirects to
-    /// itself is not recognized. For such an API, use a client that follows no redirects.
+    /// itself is not recognized. A proof of a bound token is for the first URL only. For such an API, use a client that follows no redirects.
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -54,12 +57,17 @@ impl<R> AddToken<R> {
         loop {
             let copy = request.try_clone();
             let requested = request.url().clone();
+            let proof = proof(&token, &request).map_err(CallError::Proof)?;
             request.headers_mut().insert(AUTHORIZATION, token.header_value());
+            if let Some(proof) = proof {
+                request.headers_mut().insert(DPOP, proof);
+            }
             let response = client.execute(request).await.map_err(CallError::Call)?;
             let redirected = without_fragment(&requested) != without_fragment(response.url());
             if redirected {
                 return Ok(response);
             }
+            token.store_nonce_of(&api.name, response.headers());
             let Some(copy) = copy else {
                 retries.without_retry(response.status(), response.headers(), &token);
                 return Ok(response);
@@ -70,6 +78,12 @@ impl<R> AddToken<R> {
             }
         }
     }
+}
+
+/// Returns a new proof for the request, if the token is bound.
+fn proof(token: &AccessToken, request: &Request) -> Result<Option<HeaderValue>, ProofError> {
+    let uri = request.url().as_str().parse().map_err(|_| ProofError::InvalidUri)?;
+    token.dpop_proof(request.method(), &uri)
 }
 
 /// Returns the part of a URL that is sent.

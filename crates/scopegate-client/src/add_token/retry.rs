@@ -18,6 +18,7 @@ pub(super) struct Retries<'a> {
     api: &'a Api,
     renewed: bool,
     stepped_up: bool,
+    used_nonce: bool,
     /// The credentials of the request's current token.
     credentials: ClientCredentials,
 }
@@ -37,17 +38,28 @@ const STEP_UP_COOLDOWN: Duration = Duration::from_secs(30);
 
 impl<'a> Retries<'a> {
     pub(super) fn new(api: &'a Api) -> Self {
-        Self { api, renewed: false, stepped_up: false, credentials: api.credentials.clone() }
+        Self {
+            api,
+            renewed: false,
+            stepped_up: false,
+            used_nonce: false,
+            credentials: api.credentials.clone(),
+        }
     }
 
-    /// Returns the token for a retry, or `None` if the response is final.
+    /// Returns the token for a retry, or `None` if the response is final. The nonce of the response
+    /// is already stored.
     pub(super) async fn after(
         &mut self,
         status: StatusCode,
         headers: &HeaderMap,
         token: &AccessToken,
     ) -> Option<AccessToken> {
-        let other = match rejection(status, headers)? {
+        let other = match rejection(status, headers, token.scheme())? {
+            Rejection::Nonce => {
+                let is_first = !std::mem::replace(&mut self.used_nonce, true);
+                return is_first.then(|| token.clone());
+            }
             Rejection::Token => {
                 self.discard(token);
                 if self.renewed {
@@ -75,7 +87,8 @@ impl<'a> Retries<'a> {
     /// Handles the response of a request that cannot be retried. Discards a rejected token, so that
     /// the next request gets a new one.
     pub(super) fn without_retry(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
-        if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers) {
+        if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers, token.scheme())
+        {
             self.discard(token);
         }
     }

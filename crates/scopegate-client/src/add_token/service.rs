@@ -54,7 +54,10 @@ where
         let mut ready = std::mem::replace(&mut self.inner, fresh.clone());
         let attempt = Attempt::new(fresh, Arc::clone(&self.api), self.retry_body.clone());
         match self.api.credentials.current_for(&self.api.name) {
-            Some(token) => ResponseFuture::sent(attempt.send(&mut ready, request, token)),
+            Some(token) => match attempt.send(&mut ready, request, token) {
+                Ok(sent) => ResponseFuture::sent(sent),
+                Err(error) => ResponseFuture::boxed(std::future::ready(Err(CallError::Proof(error)))),
+            },
             None => ResponseFuture::boxed(attempt.run(request)),
         }
     }

@@ -11,6 +11,8 @@ use scopegate_proto::url::{SecureUrl, is_absolute_uri, issuer_identifier};
 use crate::credentials::ClientCredentials;
 use crate::credentials::pool::SourcePool;
 use crate::credentials::source::Settings;
+use crate::dpop::Dpop;
+use crate::dpop::key::DpopKey;
 use crate::endpoint::request::{Grant, RESERVED};
 use crate::endpoint::transport::Transport;
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
@@ -29,6 +31,8 @@ pub struct ClientCredentialsBuilder {
     parameters: Vec<(String, String)>,
     settings: Settings,
     roots: Vec<Vec<u8>>,
+    dpop: Option<DpopKey>,
+    allows_unbound_tokens: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,6 +71,8 @@ impl ClientCredentials {
                 max_backoff_without_token: DEFAULT_MAX_BACKOFF_WITHOUT_TOKEN,
             },
             roots: Vec::new(),
+            dpop: None,
+            allows_unbound_tokens: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -181,8 +187,49 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets the clock, for tests. It determines `iat` and `exp` of assertions, and the wait for a
-    /// `Retry-After` that is a date. Lifetimes are measured with a monotonic clock instead.
+    /// Requests tokens that are bound to a key (DPoP, RFC 9449). A stolen token is then useless
+    /// without the key. Default: bearer tokens.
+    ///
+    /// Each token request has a proof. If the issuer requires a nonce (`use_dpop_nonce`), the request
+    /// is repeated once with it. A token of another type than `DPoP` is an
+    /// [`Error::InvalidResponse`](crate::Error::InvalidResponse), see
+    /// [`allow_unbound_tokens`](Self::allow_unbound_tokens).
+    ///
+    /// [`AddToken`](crate::AddToken) signs a proof for each request to an API. For other HTTP clients,
+    /// call [`AccessToken::dpop_proof`](crate::AccessToken::dpop_proof). Servers compare the time of a
+    /// proof with their own, often to a minute or less, so the clock must be right. It is not adjusted
+    /// to the `Date` of a response, because a server could then choose the time of our proofs.
+    ///
+    /// ```no_run
+    /// # // Not run, because there is no such issuer.
+    /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, DpopKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = ClientAuthentication::client_secret_basic("report", std::env::var("CLIENT_SECRET")?);
+    /// let credentials = ClientCredentials::builder(client)
+    ///     .issuer("https://issuer.example")
+    ///     .dpop(DpopKey::per_token())
+    ///     .build()?;
+    /// let to_api = AddToken::new(&credentials, "https://api.example")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn dpop(mut self, key: DpopKey) -> Self {
+        self.dpop = Some(key);
+        self
+    }
+
+    /// Uses a bearer token if the issuer returns one although a bound token was
+    /// [requested](Self::dpop) (RFC 9449 §5). Default: such a token is rejected.
+    ///
+    /// An attacker who steals an unbound token can use it. Each one is logged at `WARN`. Use this while
+    /// DPoP is being introduced at the issuer. It has no effect without [`dpop`](Self::dpop).
+    pub fn allow_unbound_tokens(mut self) -> Self {
+        self.allows_unbound_tokens = true;
+        self
+    }
+
+    /// Sets the clock, for tests. It determines `iat` and `exp` of assertions, `iat` of DPoP proofs,
+    /// and the wait for a `Retry-After` that is a date. Lifetimes are measured with a monotonic clock instead.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -232,6 +279,7 @@ impl ClientCredentialsBuilder {
             (None, None) => return Err(ConfigError::NoTokenEndpoint),
         };
         endpoint.parameters = self.parameters;
+        endpoint.dpop = self.dpop.map(|key| Dpop::new(key, self.allows_unbound_tokens));
         Ok(ClientCredentials::new(SourcePool::new(Arc::new(endpoint), self.settings), &grant))
     }
 

@@ -91,7 +91,7 @@ mod tests {
     const COOLDOWN: Duration = Duration::from_secs(30);
 
     fn token() -> AccessToken {
-        AccessToken::new("t", TokenScopes::default(), Instant::now()).unwrap()
+        AccessToken::new("t", TokenScopes::default(), Instant::now(), None).unwrap()
     }
 
     fn api(name: &str) -> Arc<str> {

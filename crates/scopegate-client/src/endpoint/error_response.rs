@@ -42,6 +42,12 @@ pub(crate) fn error_response(body: &[u8], secrets: &SentSecrets) -> ErrorRespons
     }
 }
 
+/// Returns whether the body has exactly this error code. It is not filtered, and never shown.
+pub(crate) fn has_code(body: &[u8], code: &str) -> bool {
+    let Ok(object) = JsonObject::from_slice(body) else { return false };
+    object.get("error").and_then(string).is_some_and(|found| found == code)
+}
+
 impl fmt::Display for ErrorResponse {
     /// Writes the continuation of an error message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

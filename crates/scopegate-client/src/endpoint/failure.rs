@@ -13,6 +13,7 @@ use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
+use crate::error::proof::ProofError;
 use scopegate_proto::client_auth::AssertionError;
 
 /// A failed request.
@@ -44,6 +45,7 @@ pub(crate) enum RequestError {
     NotDiscovered(Vec<(String, RequestError)>),
     Client(ConfigError),
     Assertion(AssertionError),
+    Proof(ProofError),
     NoRuntime,
     NoResponseYet,
     /// The runtime of the request has ended.
@@ -70,7 +72,7 @@ impl RequestError {
             }
             Self::Http(error) if error.is_transient() => Retry::Transient,
             Self::Assertion(error) if error.is_transient() => Retry::Transient,
-            Self::TaskEnded => Retry::Transient,
+            Self::Proof(_) | Self::TaskEnded => Retry::Transient,
             _ => Retry::Unclear,
         }
     }
@@ -91,7 +93,7 @@ impl RequestError {
     pub(crate) fn suspects_endpoint(&self) -> bool {
         match self {
             Self::Http(error) if error.is_transient() => error.is_connect(),
-            Self::Assertion(_) => false,
+            Self::Assertion(_) | Self::Proof(_) => false,
             other => other.retry() == Retry::Unclear,
         }
     }
@@ -119,6 +121,7 @@ impl fmt::Display for RequestError {
             }
             Self::Client(error) => fmt::Display::fmt(error, f),
             Self::Assertion(error) => fmt::Display::fmt(error, f),
+            Self::Proof(error) => fmt::Display::fmt(error, f),
             Self::NoRuntime => f.write_str("no Tokio runtime is running"),
             Self::NoResponseYet => f.write_str("no response yet"),
             Self::TaskEnded => f.write_str("the runtime of the request has ended"),

@@ -1,6 +1,7 @@
 //! Token responses (RFC 6749 §5.1).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
@@ -9,6 +10,8 @@ use scopegate_proto::scope::{Scopes, is_scope};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::dpop;
+use crate::dpop::binding::Binding;
 use scopegate_proto::sent_secrets::SentSecrets;
 
 /// A token and its parameters.
@@ -19,6 +22,24 @@ pub(crate) struct TokenResponse {
     pub(crate) scopes: GrantedScopes,
     /// Optional members that cannot be read. They are reported, and the token is used.
     pub(crate) unreadable: Vec<Unreadable>,
+    pub(crate) kind: TokenKind,
+}
+
+/// The type of a token.
+pub(crate) enum TokenKind {
+    /// A bearer token, although a bound one was requested or not.
+    Bearer { bound_was_requested: bool },
+    /// The token is bound to this key.
+    Bound(Arc<Binding>),
+}
+
+/// The accepted types of tokens.
+pub(crate) enum TokenTypes {
+    Bearer,
+    /// A token that is bound to this key.
+    Dpop(Arc<Binding>),
+    /// A token that is bound to this key, or a bearer token.
+    DpopOrBearer(Arc<Binding>),
 }
 
 /// The issuer's statement about the granted scopes.
@@ -47,17 +68,21 @@ const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// `access_token` and `token_type` are required. An optional member that cannot be read is
 /// reported, and the token is used. Unknown members are ignored. So is a refresh token, which this
 /// grant should not return (RFC 6749 §4.4.3).
-pub(crate) fn token(body: &[u8], secrets: &mut SentSecrets) -> Result<TokenResponse, TokenResponseError> {
+pub(crate) fn token(
+    body: &[u8],
+    types: &TokenTypes,
+    secrets: &mut SentSecrets,
+) -> Result<TokenResponse, TokenResponseError> {
     let object = JsonObject::from_slice(body).map_err(TokenResponseError::Json)?;
     let token = object.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
     if let Some(token) = &token {
         secrets.add(token);
     }
     let kind = object.get("token_type").and_then(string).ok_or(TokenResponseError::NoTokenType)?;
-    // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-    if !BEARER_TYPES.iter().any(|bearer| kind.eq_ignore_ascii_case(bearer)) {
-        return Err(TokenResponseError::OtherTokenType(secrets.show(&kind)));
-    }
+    let kind = types.accept(&kind).ok_or_else(|| {
+        let (found, expected) = (secrets.show(&kind), types.expected());
+        TokenResponseError::OtherTokenType { found, expected }
+    })?;
     let mut unreadable = Vec::new();
     let mut report = |name, found: &str| unreadable.push(Unreadable { name, found: secrets.show(found) });
     let lifetime = object.get("expires_in").filter(is_there).and_then(|value| {
@@ -72,7 +97,31 @@ pub(crate) fn token(body: &[u8], secrets: &mut SentSecrets) -> Result<TokenRespo
         Some(value) => granted_scopes(value, |found| report("scope", found)),
     };
     let token = token.filter(|token| !token.is_empty()).ok_or(TokenResponseError::NoAccessToken)?;
-    Ok(TokenResponse { token, lifetime, scopes, unreadable })
+    Ok(TokenResponse { token, lifetime, scopes, unreadable, kind })
+}
+
+impl TokenTypes {
+    /// Returns `None` for another type. A token of a type that is not understood must not be used
+    /// (RFC 6749 §7.1). A bearer token in place of a bound one would be a downgrade (RFC 9449 §5).
+    fn accept(&self, kind: &str) -> Option<TokenKind> {
+        let is_bearer = || BEARER_TYPES.iter().any(|bearer| kind.eq_ignore_ascii_case(bearer));
+        match self {
+            Self::Dpop(binding) | Self::DpopOrBearer(binding) if kind.eq_ignore_ascii_case(dpop::SCHEME) => {
+                Some(TokenKind::Bound(Arc::clone(binding)))
+            }
+            Self::DpopOrBearer(_) if is_bearer() => Some(TokenKind::Bearer { bound_was_requested: true }),
+            Self::Bearer if is_bearer() => Some(TokenKind::Bearer { bound_was_requested: false }),
+            Self::Bearer | Self::Dpop(_) | Self::DpopOrBearer(_) => None,
+        }
+    }
+
+    fn expected(&self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop(_) => "DPoP, because a token that is bound to a key was requested",
+            Self::DpopOrBearer(_) => "DPoP or Bearer",
+        }
+    }
 }
 
 /// The type of RFC 6750, and the name that Apigee gives to it.
@@ -116,8 +165,11 @@ fn lifetime(value: &RawValue) -> Option<Duration> {
 pub(crate) enum TokenResponseError {
     Json(JsonError),
     NoTokenType,
-    /// `None` if the type must not be shown.
-    OtherTokenType(Option<Excerpt>),
+    OtherTokenType {
+        /// `None` if the type must not be shown.
+        found: Option<Excerpt>,
+        expected: &'static str,
+    },
     NoAccessToken,
     NotABearerToken,
     /// The token expired before the response arrived.
@@ -138,10 +190,12 @@ impl fmt::Display for TokenResponseError {
                 write!(f, "the body is {found}")
             }
             Self::NoTokenType => f.write_str("`token_type` is missing or not a string"),
-            Self::OtherTokenType(Some(found)) => {
-                write!(f, "`token_type` is {found}: expected Bearer")
+            Self::OtherTokenType { found: Some(found), expected } => {
+                write!(f, "`token_type` is {found}: expected {expected}")
             }
-            Self::OtherTokenType(None) => f.write_str("`token_type` is not Bearer"),
+            Self::OtherTokenType { found: None, expected } => {
+                write!(f, "`token_type` is another one: expected {expected}")
+            }
             Self::NoAccessToken => f.write_str("`access_token` is missing, empty or not a string"),
             Self::NotABearerToken => {
                 f.write_str("`access_token` has characters that a bearer token must not have")

@@ -1,8 +1,8 @@
 //! The HTTP clients of one [`ClientCredentials`](crate::ClientCredentials), and the bounds of
 //! responses.
 
-use http::StatusCode;
 use http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 use scopegate_proto::http::{HttpClient, HttpClients, HttpError, HttpRequest, TransportSettings};
 use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
@@ -50,6 +50,7 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     /// The unparsed header.
     pub(crate) retry_after: Option<String>,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
@@ -59,12 +60,13 @@ pub(crate) async fn send(request: HttpRequest) -> Result<Response, HttpError> {
     let response = request.header(ACCEPT, json).send().await?;
     let status = response.status();
     let retry_after = response.header(&RETRY_AFTER).map(str::to_owned);
+    let headers = response.headers().clone();
     let body = match response.body(MAX_BODY).await {
         // The status of an error page suffices.
         Err(HttpError::TooLarge { .. }) if !status.is_success() => Zeroizing::default(),
         body => body?,
     };
-    Ok(Response { status, retry_after, body })
+    Ok(Response { status, retry_after, headers, body })
 }
 
 #[cfg(test)]

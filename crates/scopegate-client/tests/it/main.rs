@@ -13,5 +13,6 @@ mod recorder;
 mod add_token;
 mod credentials;
 mod endpoint;
+mod dpop;
 mod client_auth;
 mod secrecy;

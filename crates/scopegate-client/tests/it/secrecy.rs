@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
-use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
+use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, DpopKey, PrivateKey};
 use scopegate_issuer::{Algorithm, SigningKey};
 use testkit::Log;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -199,6 +199,57 @@ async fn secrets_are_not_logged_or_shown() {
     assert!(logged.contains("token received") && logged.contains("token request failed"), "{logged}");
     assert!(logged.contains("token lacks requested scopes") && logged.contains("token rejected by an API"));
     assert!(shown.contains("invalid_client") && shown.contains("report"));
+    for secret in secrets {
+        for line in logged.lines().filter(|line| line.contains(" scopegate_client")) {
+            assert!(!line.contains(&secret), "logged: {secret}: {line}");
+        }
+        assert!(!shown.contains(&secret), "shown: {secret}");
+    }
+}
+
+#[tokio::test]
+async fn proofs_and_nonces_are_not_logged_or_shown() {
+    // DP45, DP53
+    const NONCE: &str = "n0nce-text";
+    let log = Log::of_thread(LevelFilter::TRACE);
+    let pem = SigningKey::generate(Algorithm::ES256).private_key_pem();
+    let mut secrets: Vec<String> = vec![NONCE.to_owned(), "t0ken-text".to_owned()];
+    secrets.extend(pem.lines().filter(|line| !line.starts_with('-')).map(ToOwned::to_owned));
+    let mut shown = String::new();
+    for key in [DpopKey::per_token(), DpopKey::from_pem(&pem).unwrap()] {
+        let server =
+            Recorder::start(reply(400, r#"{"error":"use_dpop_nonce"}"#).with("dpop-nonce", NONCE)).await;
+        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let builder = ClientCredentials::builder(client).token_endpoint(server.endpoint()).dpop(key.clone());
+        write!(shown, "{key:?} {builder:?}").unwrap();
+        let credentials = builder.build().unwrap();
+        shown += &with_causes(&credentials.token().await.unwrap_err());
+        let sent: Vec<String> =
+            server.requests().iter().map(|request| request.header("dpop").unwrap().to_owned()).collect();
+        let proof = sent.last().unwrap();
+        let payload =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap());
+        let claims: serde_json::Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+        // The server quotes the proof, its id and its nonce.
+        for (n, quoted) in [proof.as_str(), claims["jti"].as_str().unwrap(), NONCE].into_iter().enumerate() {
+            let error = format!(r#"{{"error":"invalid_dpop_proof","error_description":"bad: {quoted}"}}"#);
+            server.then([reply(400, error)]);
+            let credentials = credentials.for_scopes([format!("quoted{n}")]).unwrap();
+            shown += &with_causes(&credentials.token().await.unwrap_err());
+        }
+        let token = r#"{"access_token":"t0ken-text","token_type":"DPoP"}"#;
+        server.then([reply(200, token).with("dpop-nonce", NONCE)]);
+        let credentials = credentials.for_scopes(["ok"]).unwrap();
+        let token = credentials.token().await.unwrap();
+        let proof = token.dpop_proof(&http::Method::GET, &"https://api.example/".parse().unwrap());
+        let layer = AddToken::new(&credentials, "https://api.example").unwrap();
+        write!(shown, "{token:?} {proof:?} {layer:?} {credentials:?} {:?}", credentials.status()).unwrap();
+        secrets.extend(proof.unwrap().map(|proof| proof.to_str().unwrap().to_owned()));
+        secrets.extend(sent);
+    }
+    let logged = log.text();
+    assert!(logged.contains("token received") && logged.contains("token request failed"), "{logged}");
+    assert!(shown.contains("use_dpop_nonce") && shown.contains("ES256"), "{shown}");
     for secret in secrets {
         for line in logged.lines().filter(|line| line.contains(" scopegate_client")) {
             assert!(!line.contains(&secret), "logged: {secret}: {line}");

@@ -62,17 +62,14 @@ impl Assertion {
         now: u64,
         replay_cache: &ReplayCache,
     ) -> bool {
-        let alg = match self.header.get("alg").and_then(Value::as_str) {
-            Some("Ed25519") => Some("EdDSA"), // the new name of RFC 9864 §2.2, which openid-client uses
-            alg => alg,
-        };
+        let alg = self.header.get("alg").and_then(Value::as_str);
         let kid_fits = self.header.get("kid").is_none_or(|kid| kid.as_str() == Some(key.kid()));
         let about_itself = self.claim("iss") == Some(client_id) && self.claim("sub") == Some(client_id);
         let for_us = self.claim("aud").is_some_and(|found| audiences.contains(&found));
         let expires = self.claims.get("exp").and_then(Value::as_u64);
         let in_time = expires.is_some_and(|expires| now < expires && expires <= now + MAX_LIFETIME);
         let Some(id) = self.claim("jti") else { return false };
-        alg == Some(key.alg().to_string().as_str())
+        alg.is_some_and(|alg| key.alg().has_name(alg))
             && kid_fits
             && about_itself
             && for_us

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 /// Claims that the issuer writes into each token itself, from its clock, its name, the client and
 /// the request.
-pub(crate) const WRITTEN_BY_ISSUER: [&str; 10] =
-    ["sub", "token_use", "scope", "auth_time", "iss", "exp", "iat", "version", "jti", "client_id"];
+pub(crate) const WRITTEN_BY_ISSUER: [&str; 11] =
+    ["sub", "token_use", "scope", "auth_time", "iss", "exp", "iat", "version", "jti", "client_id", "cnf"];
 
 /// Reads a table. Rejects values that JSON does not have: dates, and numbers that are not finite.
 pub(super) fn from_toml<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::claims;
 use super::secret::Secret;
+use crate::keys::certificate::Certificate;
 use crate::keys::signing_key::SigningKey;
 
 /// One app client: id, secret, and the scopes attached to it. `Debug` does not show the secret.
@@ -23,6 +24,12 @@ pub struct ClientConfig {
     pub(crate) scopes: Vec<String>,
     #[serde(default, deserialize_with = "claims::from_toml")]
     pub(crate) claims: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) dpop_bound_access_tokens: bool,
+    #[serde(default)]
+    pub(crate) opaque_tokens: bool,
+    #[serde(default)]
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl ClientConfig {
@@ -42,6 +49,9 @@ impl ClientConfig {
             access_token_lifetime_secs: default_lifetime_secs(),
             scopes: scopes.into_iter().map(Into::into).collect(),
             claims: Map::new(),
+            dpop_bound_access_tokens: false,
+            opaque_tokens: false,
+            certificate: None,
         }
     }
 
@@ -83,7 +93,7 @@ impl ClientConfig {
     ///
     /// `aud` is used if the token request names no resource (RFC 8707). The issuer writes these
     /// claims itself, so they cannot be set: `sub`, `token_use`, `scope`, `auth_time`, `iss`,
-    /// `exp`, `iat`, `version`, `jti` and `client_id`.
+    /// `exp`, `iat`, `version`, `jti`, `client_id` and `cnf`.
     ///
     /// Default: no further claims.
     ///
@@ -99,6 +109,44 @@ impl ClientConfig {
     #[must_use]
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
+        self
+    }
+
+    /// Requires a DPoP proof in each token request of the client (RFC 9449 §5.2). In a file:
+    /// `dpop_bound_access_tokens = true`.
+    ///
+    /// Default: a proof is optional. A request with a valid proof always gets a token that is bound to
+    /// the key of the proof.
+    #[must_use]
+    pub fn dpop_bound_access_tokens(mut self) -> Self {
+        self.dpop_bound_access_tokens = true;
+        self
+    }
+
+    /// Issues opaque tokens to the client: strings of 256 random bits, whose claims only the
+    /// [introspection endpoint](crate::Pool::introspection_endpoint) returns. In a file:
+    /// `opaque_tokens = true`.
+    ///
+    /// A pool has at most 10,000 of them that have not expired. Further requests get 503.
+    ///
+    /// Default: tokens are JWTs, which the endpoint introspects as well.
+    #[must_use]
+    pub fn opaque_tokens(mut self) -> Self {
+        self.opaque_tokens = true;
+        self
+    }
+
+    /// Binds the client's access tokens to this certificate (RFC 8705 §3). In a file, `certificate` has
+    /// the certificate in PEM.
+    ///
+    /// An issuer with TLS would take the certificate from the connection. This server has no TLS, so it
+    /// writes the hash of this certificate into every token of the client. The certificate does not
+    /// authenticate the client.
+    ///
+    /// Default: tokens are not bound to a certificate.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
         self
     }
 

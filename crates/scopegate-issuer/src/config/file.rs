@@ -26,8 +26,11 @@ impl Config {
     /// Reads and checks a configuration file.
     ///
     /// Optional fields are `listen` (default: a free port of `127.0.0.1`) and a client's `name`,
-    /// `access_token_lifetime_secs` (default: 3600) and [`claims`](crate::ClientConfig::claim). In
-    /// a container, begin the file with:
+    /// `access_token_lifetime_secs` (default: 3600), [`claims`](crate::ClientConfig::claim),
+    /// [`dpop_bound_access_tokens`](crate::ClientConfig::dpop_bound_access_tokens),
+    /// [`opaque_tokens`](crate::ClientConfig::opaque_tokens) and
+    /// [`certificate`](crate::ClientConfig::certificate). A pool may have
+    /// [`dpop_nonces`](PoolConfig::dpop_nonces). In a container, begin the file with:
     ///
     /// ```toml
     /// listen = "0.0.0.0:9400"

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::http::json_response;
+use crate::keys::algorithm::Algorithm;
 use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
 
@@ -30,7 +31,7 @@ fn common(pool: &PoolState) -> Value {
     if pool.config().clients.iter().any(|client| client.key.is_some()) {
         methods.push("private_key_jwt");
     }
-    json!({
+    let mut members = json!({
         "issuer": pool.issuer(),
         "jwks_uri": pool.jwks_uri(),
         // RFC 8414 §2 does not require it here, because no grant uses it. But Cognito has it, and the
@@ -38,10 +39,20 @@ fn common(pool: &PoolState) -> Value {
         "authorization_endpoint": pool.authorization_endpoint(),
         "token_endpoint": pool.token_endpoint(),
         "revocation_endpoint": pool.revocation_endpoint(),
+        "introspection_endpoint": pool.introspection_endpoint(),
+        "introspection_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),
         // Required by RFC 8414 §2. It is empty, because the authorization endpoint rejects each type.
         "response_types_supported": [],
-    })
+        // RFC 9449 §5.1
+        "dpop_signing_alg_values_supported": Algorithm::all_names().collect::<Vec<_>>(),
+    });
+    let has_certificates = pool.config().clients.iter().any(|client| client.certificate.is_some());
+    if let Some(members) = members.as_object_mut().filter(|_| has_certificates) {
+        // RFC 8705 §3.3
+        members.insert("tls_client_certificate_bound_access_tokens".into(), true.into());
+    }
+    members
 }

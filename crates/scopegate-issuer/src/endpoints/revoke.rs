@@ -40,7 +40,8 @@ pub(crate) async fn revoke(
 fn revoke_token(request: &Request, pool: &Arc<PoolState>) -> Result<(), OAuthError> {
     let token = request.form.get("token").ok_or(OAuthError::MissingToken)?;
     let client = request.credentials.check(Some(pool))?;
-    let Some(claims) = verified(token, pool) else { return Ok(()) };
+    let opaque = pool.opaque_tokens().claims(token).map(Value::Object);
+    let Some(claims) = opaque.or_else(|| verified(token, pool)) else { return Ok(()) };
     let claim = |name| claims.get(name).and_then(Value::as_str);
     if claim("token_use") != Some("access") {
         return Err(OAuthError::UnsupportedTokenType);
@@ -52,11 +53,12 @@ fn revoke_token(request: &Request, pool: &Arc<PoolState>) -> Result<(), OAuthErr
     if let Some(id) = claim("jti") {
         pool.revoked().insert(id, expires, pool.now());
     }
+    pool.opaque_tokens().revoke(token);
     Ok(())
 }
 
 /// Returns the claims of a token that a key of the pool has signed.
-fn verified(token: &str, pool: &PoolState) -> Option<Value> {
+pub(super) fn verified(token: &str, pool: &PoolState) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (_, claims) = signed.split_once('.')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;

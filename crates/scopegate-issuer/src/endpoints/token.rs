@@ -6,11 +6,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::client_auth::Credentials;
 use crate::config::client::ClientConfig;
+use crate::dpop::DPOP_NONCE;
 use crate::fault::Fault;
 use crate::http::form::{Form, FormError};
 use crate::http::oauth_error::{OAuthError, token_response};
@@ -28,7 +29,10 @@ pub(crate) async fn pool_token(
     let Some(pool) = find(&pools, &id) else { return not_found() };
     let fault = pool.begin_token_request();
     let request = Request::read(&headers, body).await;
-    respond(request.and_then(|request| request.token_from(Some(pool))), fault).await
+    let endpoint = pool.token_endpoint();
+    let response =
+        response_to(request.and_then(|request| request.token_from(Some(pool), &headers, &endpoint)));
+    respond(with_nonce(response, Some(pool)), fault).await
 }
 
 /// Handles the token endpoint that all pools share. The client id determines the pool, because ids
@@ -38,21 +42,35 @@ pub(crate) async fn shared_token(State(pools): State<Pools>, headers: HeaderMap,
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
     let responsible = pool.or(pools.first());
     let fault = responsible.and_then(|pool| pool.begin_token_request());
-    respond(request.and_then(|request| request.token_from(pool)), fault).await
+    let endpoint = responsible.map(|pool| pool.shared_token_endpoint()).unwrap_or_default();
+    let response = response_to(request.and_then(|request| request.token_from(pool, &headers, endpoint)));
+    respond(with_nonce(response, pool), fault).await
 }
 
-async fn respond(result: Result<Response, OAuthError>, fault: Option<Fault>) -> Response {
-    let response = result.unwrap_or_else(|error| {
+fn response_to(result: Result<Response, OAuthError>) -> Response {
+    result.unwrap_or_else(|error| {
         tracing::info!(reason = ?error, "no token issued");
         error.into_response()
-    });
+    })
+}
+
+pub(super) async fn respond(response: Response, fault: Option<Fault>) -> Response {
     match fault {
         None => response,
         Some(fault) => {
-            tracing::debug!("token endpoint responds with a fault");
+            tracing::debug!("endpoint responds with a fault");
             fault.apply(response).await
         }
     }
+}
+
+/// Adds the nonce for the next proof (RFC 9449 §8.2), if the pool requires nonces.
+fn with_nonce(mut response: Response, pool: Option<&Arc<PoolState>>) -> Response {
+    let nonce = pool.and_then(|pool| pool.dpop().nonce()).and_then(|nonce| HeaderValue::try_from(nonce).ok());
+    if let Some(nonce) = nonce {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+    response
 }
 
 /// A well-formed request with unverified credentials.
@@ -75,9 +93,15 @@ impl Request {
         Ok(Self { form, credentials })
     }
 
-    /// Checks the client, the grant, the scope and the resource in this order. Unknown parameters
-    /// are ignored (RFC 6749 §3.2).
-    fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, OAuthError> {
+    /// Checks the client, the grant, the scope, the resource and the DPoP proof in this order. Unknown
+    /// parameters are ignored (RFC 6749 §3.2). The proof is recorded last, so that a rejected request
+    /// does not use it up.
+    fn token_from(
+        &self,
+        pool: Option<&Arc<PoolState>>,
+        headers: &HeaderMap,
+        endpoint: &str,
+    ) -> Result<Response, OAuthError> {
         let grant_type = self.form.get("grant_type").ok_or(OAuthError::MissingGrantType)?;
         let client = self.credentials.check(pool)?;
         if grant_type != "client_credentials" {
@@ -85,14 +109,28 @@ impl Request {
         }
         let granted = self.granted_scope(client.settings)?;
         let audience = self.audience(client.pool)?;
+        let (dpop, now) = (client.pool.dpop(), client.pool.now());
+        let proven = dpop.check(headers, endpoint, now)?;
+        if proven.is_none() && client.settings.dpop_bound_access_tokens {
+            return Err(OAuthError::MissingDpopProof);
+        }
+        let key = proven.map(|proven| dpop.record(proven, now)).transpose()?;
 
         let lifetime = client.settings.access_token_lifetime_secs;
         let mint = client.pool.mint_for(client.settings).scope(&granted);
-        let token = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience)).sign();
+        let mint = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience));
+        // RFC 9449 §5. A token that is bound to a certificate only is a bearer token (RFC 8705 §3).
+        let token_type = if key.is_some() { "DPoP" } else { "Bearer" };
+        let mint = key.into_iter().fold(mint, |mint, key| mint.confirmed_by("jkt", &key));
+        let token = if client.settings.opaque_tokens {
+            client.pool.opaque_tokens().issue(mint.claims(), now).ok_or(OAuthError::TooManyTokens)?
+        } else {
+            mint.sign()
+        };
         let mut body = Map::new();
         body.insert("access_token".into(), token.into());
         body.insert("expires_in".into(), lifetime.into());
-        body.insert("token_type".into(), "Bearer".into());
+        body.insert("token_type".into(), token_type.into());
         // RFC 6749 §5.1: required if it differs from the requested scope. Cognito omits it otherwise.
         if self.form.get("scope") != Some(&granted) {
             body.insert("scope".into(), granted.into());

@@ -31,6 +31,11 @@ pub(crate) enum OAuthError {
     MissingToken,
     UnsupportedTokenType,
     TokenOfAnotherClient,
+    MissingDpopProof,
+    InvalidDpopProof,
+    UseDpopNonce,
+    TooManyProofs,
+    TooManyTokens,
 }
 
 impl OAuthError {
@@ -57,6 +62,10 @@ impl OAuthError {
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::TokenOfAnotherClient => "invalid_grant",
             Self::MalformedScope | Self::ScopeNotAllowed => "invalid_scope",
+            // RFC 9449 §5, §8
+            Self::MissingDpopProof | Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::TooManyProofs | Self::TooManyTokens => "temporarily_unavailable",
         }
     }
 
@@ -84,6 +93,11 @@ impl OAuthError {
             Self::TokenOfAnotherClient => "the token was issued to another client",
             Self::UnsupportedGrant => "only client_credentials is supported",
             Self::MalformedScope => "the scope is malformed",
+            Self::MissingDpopProof => "the client must send a DPoP proof",
+            Self::InvalidDpopProof => "the DPoP proof is not valid for this request or was used before",
+            Self::UseDpopNonce => "the DPoP proof must have the nonce in DPoP-Nonce",
+            Self::TooManyProofs => "too many DPoP proofs were used in the last minute",
+            Self::TooManyTokens => "too many opaque tokens have not expired",
             Self::ScopeNotAllowed => "a scope is unknown or not attached to the client",
         }
     }
@@ -93,19 +107,31 @@ impl OAuthError {
     /// Wrong credentials or another scheme in the `Authorization` header get 401 with a challenge.
     /// Missing credentials get 401 as well, so that the challenge names a supported scheme. Wrong
     /// credentials in the body get 400, as from Cognito: 401 requires a challenge (RFC 9110
-    /// §15.5.2), and there is no scheme for them. All other errors get 400.
+    /// §15.5.2), and there is no scheme for them. A full store gets 503, and all other errors get 400.
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::UnsupportedScheme | Self::WrongBasicCredentials => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::TooManyProofs | Self::TooManyTokens => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
 
     pub(crate) fn into_response(self) -> Response {
+        self.response_with(self.status())
+    }
+
+    /// Returns the response of the introspection endpoint, where all invalid credentials get 401 (RFC
+    /// 7662 §2.3).
+    pub(crate) fn into_introspection_response(self) -> Response {
+        let is_401 = self.error() == "invalid_client";
+        self.response_with(if is_401 { StatusCode::UNAUTHORIZED } else { self.status() })
+    }
+
+    fn response_with(self, status: StatusCode) -> Response {
         let body = json!({ "error": self.error(), "error_description": self.description() });
-        let mut response = token_response(self.status(), &body);
+        let mut response = token_response(status, &body);
         if response.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }

@@ -60,6 +60,22 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
         }
     }
+
+    /// Returns whether this is a name of the algorithm. RFC 9864 §2.2 gives `EdDSA` on Ed25519 the
+    /// name `Ed25519`, which some clients use.
+    pub(crate) fn has_name(self, name: &str) -> bool {
+        self.name() == name || (self == Self::EdDSA && name == "Ed25519")
+    }
+
+    /// Returns all names, with both of `EdDSA`.
+    pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::name).chain(["Ed25519"])
+    }
+
+    /// Returns the algorithm with this name, which may be `Ed25519`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|alg| alg.has_name(name))
+    }
 }
 
 /// Writes the JOSE name, as in a token's header.

@@ -1,4 +1,4 @@
-//! Signing keys. No other module calls the cryptography crate.
+//! Signing keys.
 //!
 //! Rotation and publication are in `keys/ring.rs`.
 
@@ -17,6 +17,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::keys::algorithm::Algorithm;
+use crate::keys::public_key;
 
 /// A private key with its key id and algorithm.
 ///
@@ -148,6 +149,13 @@ impl SigningKey {
             members.insert("use".into(), "sig".into());
         }
         jwk
+    }
+
+    /// Returns the SHA-256 thumbprint of the public key (RFC 7638), as in `cnf.jkt`.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        let jwk = self.jwk();
+        jwk.as_object().and_then(public_key::thumbprint).unwrap_or_default()
     }
 
     /// Returns the signature of `signing_input` in JWS format, which for ECDSA is `R || S` of fixed

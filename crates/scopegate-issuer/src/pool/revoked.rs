@@ -18,6 +18,11 @@ impl RevokedTokens {
         revoked.insert(id.to_owned(), expires);
     }
 
+    /// Returns whether the token with this id was revoked.
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    }
+
     /// Returns the ids of the tokens that a verifier may still accept, in alphabetical order.
     pub(crate) fn ids(&self, now: u64) -> Vec<String> {
         let revoked = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::clock::Clock;
 use crate::config::PoolConfig;
 use crate::config::client::ClientConfig;
+use crate::dpop::DpopState;
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
 use crate::http::caching::Caching;
 use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
 use crate::pool::events::EventQueue;
+use crate::pool::opaque_tokens::OpaqueTokens;
 use crate::pool::replay_cache::ReplayCache;
 use crate::pool::revoked::RevokedTokens;
 use crate::pool::status_list::StatusList;
@@ -23,16 +25,22 @@ use crate::pool::status_list::StatusList;
 pub(crate) struct PoolState {
     config: PoolConfig,
     issuer: String,
+    /// The URL of the token endpoint that all pools share.
+    shared_token_endpoint: String,
     /// Shared with the mints of this pool, which need only its keys.
     keys: Arc<PoolKeys>,
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
+    introspection_fault: Mutex<FaultPlan>,
     replay_cache: ReplayCache,
+    dpop: DpopState,
     events: EventQueue,
     revoked: RevokedTokens,
+    opaque_tokens: OpaqueTokens,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
+    introspection_requests: AtomicU64,
     status_list: StatusList,
     clock: Arc<Clock>,
 }
@@ -41,16 +49,21 @@ impl PoolState {
     pub(crate) fn new(config: PoolConfig, base: &str, clock: Arc<Clock>) -> Self {
         Self {
             issuer: format!("{base}/{}", config.id),
+            shared_token_endpoint: format!("{base}/oauth2/token"),
+            dpop: DpopState::new(config.dpop_nonces),
             config,
             keys: Arc::default(),
             caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
+            introspection_fault: Mutex::default(),
             replay_cache: ReplayCache::default(),
             events: EventQueue::default(),
             revoked: RevokedTokens::default(),
+            opaque_tokens: OpaqueTokens::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            introspection_requests: AtomicU64::new(0),
             status_list: StatusList::default(),
             clock,
         }
@@ -88,8 +101,20 @@ impl PoolState {
         format!("{}/oauth2/token", self.issuer)
     }
 
+    pub(crate) fn shared_token_endpoint(&self) -> &str {
+        &self.shared_token_endpoint
+    }
+
     pub(crate) fn revocation_endpoint(&self) -> String {
         format!("{}/oauth2/revoke", self.issuer)
+    }
+
+    pub(crate) fn introspection_endpoint(&self) -> String {
+        format!("{}/oauth2/introspect", self.issuer)
+    }
+
+    pub(crate) fn opaque_tokens(&self) -> &OpaqueTokens {
+        &self.opaque_tokens
     }
 
     pub(crate) fn events(&self) -> &EventQueue {
@@ -114,6 +139,14 @@ impl PoolState {
 
     pub(super) fn plan_token_fault(&self, plan: FaultPlan) {
         *locked(&self.token_fault) = plan;
+    }
+
+    pub(super) fn plan_introspection_fault(&self, plan: FaultPlan) {
+        *locked(&self.introspection_fault) = plan;
+    }
+
+    pub(super) fn introspection_requests(&self) -> u64 {
+        self.introspection_requests.load(Ordering::SeqCst)
     }
 
     pub(super) fn jwks_fetches(&self) -> u64 {
@@ -141,8 +174,19 @@ impl PoolState {
         fault
     }
 
+    /// Begins an introspection in the order of [`begin_jwks_fetch`](Self::begin_jwks_fetch).
+    pub(crate) fn begin_introspection(&self) -> Option<Fault> {
+        let fault = locked(&self.introspection_fault).take();
+        self.introspection_requests.fetch_add(1, Ordering::SeqCst);
+        fault
+    }
+
     pub(crate) fn replay_cache(&self) -> &ReplayCache {
         &self.replay_cache
+    }
+
+    pub(crate) fn dpop(&self) -> &DpopState {
+        &self.dpop
     }
 
     pub(crate) fn keys(&self) -> &PoolKeys {
@@ -164,7 +208,11 @@ impl PoolState {
     pub(crate) fn mint_for(&self, client: &ClientConfig) -> Mint {
         let mint = self.mint_of(&client.id).scope(&client.scopes.join(" "));
         let mint = mint.lifetime(client.access_token_lifetime_secs);
-        client.claims.iter().fold(mint, |mint, (name, value)| mint.claim(name, value.clone()))
+        let mint = client.claims.iter().fold(mint, |mint, (name, value)| mint.claim(name, value.clone()));
+        match &client.certificate {
+            Some(certificate) => mint.with_certificate(certificate),
+            None => mint,
+        }
     }
 
     fn mint_of(&self, client_id: &str) -> Mint {

@@ -1,6 +1,6 @@
 //! Secrets and tokens in `Debug` output and in the log.
 
-use scopegate_issuer::{Config, Fault, LocalIssuer};
+use scopegate_issuer::{Algorithm, Config, Fault, LocalIssuer, Proof, SigningKey};
 use serde_json::Value;
 use testkit::Log;
 use tracing::level_filters::LevelFilter;
@@ -38,6 +38,17 @@ async fn log_has_reasons_but_neither_secret_nor_token() {
     post().form(&[grant, ("client_id", "hush-as-id"), ("client_secret", "hush")]).send().await.unwrap();
     post().header("authorization", "Basic hush").form(&[grant]).send().await.unwrap();
     post().basic_auth("local-reader", Some("local-reader-secret")).body("hush=hush").send().await.unwrap();
+    // A valid proof and its replay, and an opaque token.
+    let proof = Proof::new(&SigningKey::generate(Algorithm::ES256), "POST", &issuer.token_endpoint());
+    let proof = proof.claim("jti", "hush-jti").sign();
+    for _ in 0..2 {
+        let request = post().basic_auth("local-reader", Some("local-reader-secret")).header("dpop", &proof);
+        request.form(&[grant]).send().await.unwrap();
+    }
+    let opaque = issuer.opaque_token(&issuer.mint());
+    let introspect = reqwest::Client::new().post(issuer.introspection_endpoint());
+    let introspect = introspect.basic_auth("local-reader", Some("local-reader-secret"));
+    introspect.form(&[("token", &opaque)]).send().await.unwrap();
     issuer.set_fault(Fault::Reset);
     reqwest::get(issuer.jwks_uri()).await.unwrap_err();
 
@@ -46,7 +57,8 @@ async fn log_has_reasons_but_neither_secret_nor_token() {
     assert!(ours.contains("token issued") && ours.contains("reader"), "{text}");
     assert!(ours.contains("WrongBasicCredentials") && ours.contains("a fault"), "{text}");
     let signature = token.rsplit('.').next().unwrap();
-    for secret in ["hush", "-secret", &token, signature] {
+    assert!(ours.contains("InvalidDpopProof"), "{text}");
+    for secret in ["hush", "-secret", &token, signature, &proof, &opaque] {
         assert!(!text.contains(secret), "{text}");
     }
 }

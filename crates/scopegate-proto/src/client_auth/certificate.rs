@@ -1,10 +1,12 @@
 //! The certificate of a private key, which names the key in the header of an assertion.
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::base64url;
+
+use crate::client_auth::digest::sha256;
 
 /// The thumbprints of a certificate (RFC 7515 §4.1.7, §4.1.8).
 #[derive(Clone, Debug)]
@@ -24,7 +26,7 @@ impl Certificate {
         // The encodings of public keys by `aws-lc-rs` are those of RFC 5280 §4.1.2.7 in the
         // `subjectPublicKey` of the certificate: whole bytes, so they can be searched for.
         der.windows(public_key.len().max(1)).any(|part| part == public_key).then(|| Self {
-            sha256: base64url::encode(digest(&SHA256, &der)),
+            sha256: sha256(&der),
             sha1: base64url::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &der)),
         })
     }

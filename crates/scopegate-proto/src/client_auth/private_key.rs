@@ -87,14 +87,31 @@ impl PrivateKey {
         let pair = pair.map_err(|_| ClientAuthError::InvalidKey {
             expected: "a PKCS #8 key for RSA (2048 bits or more), P-256 or Ed25519",
         })?;
+        Ok(Self::new(pair))
+    }
+
+    fn new(pair: Pair) -> Self {
         let algorithm = pair.key_type().default_algorithm();
-        Ok(Self {
+        Self {
             pair: Arc::new(pair),
             id: None,
             algorithm,
             certificate: CertificateSetting::Absent,
             has_sha1_thumbprint: false,
-        })
+        }
+    }
+
+    /// Generates a key for ES256 or `EdDSA`. Returns `None` for other algorithms, or if the system has
+    /// no randomness.
+    pub fn generate(algorithm: SigningAlgorithm) -> Option<Self> {
+        let pair = match algorithm {
+            SigningAlgorithm::Es256 => {
+                Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?)
+            }
+            SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::generate().ok()?),
+            _ => return None,
+        };
+        Some(Self::new(pair))
     }
 
     /// Sets the `kid` in the header of assertions. Use it if the client has several keys at the
@@ -161,13 +178,19 @@ impl PrivateKey {
         self.id.as_deref().map(|id| ("kid", id)).into_iter().chain(sha256).chain(sha1)
     }
 
-    pub(crate) fn algorithm(&self) -> SigningAlgorithm {
+    /// Returns the algorithm of signatures.
+    pub fn algorithm(&self) -> SigningAlgorithm {
         self.algorithm
+    }
+
+    /// Returns the public key: a point (P-256), 32 bytes (Ed25519) or DER (RSA).
+    pub fn public_key(&self) -> &[u8] {
+        self.pair.public_key()
     }
 
     /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1). Returns `None` if the
     /// system has no randomness.
-    pub(crate) fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
+    pub fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.pair {
             Pair::Rsa(pair) => {
@@ -200,7 +223,7 @@ impl Pair {
 }
 
 /// Returns random bytes, or `None` if the system has no randomness.
-pub(crate) fn random_bytes() -> Option<[u8; 16]> {
+pub fn random_bytes() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
     Some(bytes)

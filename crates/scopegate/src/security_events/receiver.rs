@@ -81,7 +81,7 @@ impl<E: Into<SecurityEventError>> From<E> for Unverified {
 /// Returns the `jti` of a SET that is not verified.
 fn unverified_id(set: &[u8]) -> Option<String> {
     let parts = token::split(set).ok()?;
-    let id = string(read_payload(&parts).ok()?.get("jti")?)?;
+    let id = string(token::read_payload(&parts).ok()?.get("jti")?)?;
     (!id.is_empty()).then(|| id.into_owned())
 }
 

@@ -9,7 +9,7 @@ use crate::credentials::renewal::ends_at;
 use crate::credentials::source::TokenSource;
 use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::failure::{Failure, RequestError};
-use crate::endpoint::response::{GrantedScopes, TokenResponse, TokenResponseError, Unreadable};
+use crate::endpoint::response::{GrantedScopes, TokenKind, TokenResponse, TokenResponseError, Unreadable};
 use crate::endpoint::retry::Retry;
 use crate::error::Error;
 use crate::metrics;
@@ -57,7 +57,11 @@ impl TokenSource {
         };
         let scopes = TokenScopes { missing: self.grant.scopes.without(&granted), granted, are_unknown };
         let issuer = self.endpoint.issuer();
-        let token = AccessToken::new(&response.token, scopes, ends_at(requested_at, lifetime));
+        let (binding, lost_binding) = match response.kind {
+            TokenKind::Bound(binding) => (Some(binding), false),
+            TokenKind::Bearer { bound_was_requested } => (None, bound_was_requested),
+        };
+        let token = AccessToken::new(&response.token, scopes, ends_at(requested_at, lifetime), binding);
         let token = token.ok_or(TokenResponseError::NotABearerToken);
         // An expired token could not be served, and the next request would follow immediately.
         let token = token.and_then(|token| {
@@ -80,6 +84,9 @@ impl TokenSource {
         }
         if !token.missing_scopes().is_empty() {
             tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "token lacks requested scopes");
+        }
+        if lost_binding {
+            tracing::warn!(%issuer, %client, "token is not bound to a key");
         }
         metrics::token_received(&issuer, self.endpoint.clock.now() + lifetime);
         let mut state = self.state();

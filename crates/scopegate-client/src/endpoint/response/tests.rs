@@ -2,10 +2,14 @@
 
 use proptest::prelude::*;
 
+use scopegate_proto::clock::{Clock, SystemClock};
+
 use super::*;
+use crate::dpop::Dpop;
+use crate::dpop::key::DpopKey;
 
 fn read(body: &str) -> Result<TokenResponse, TokenResponseError> {
-    token(body.as_bytes(), &mut SentSecrets::default())
+    token(body.as_bytes(), &TokenTypes::Bearer, &mut SentSecrets::default())
 }
 
 fn with(member: &str) -> Result<TokenResponse, TokenResponseError> {
@@ -43,7 +47,10 @@ fn token_type_must_be_bearer_in_any_case() {
         let read = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
         assert_eq!(
             read.err(),
-            Some(TokenResponseError::OtherTokenType(SentSecrets::default().show(kind))),
+            Some(TokenResponseError::OtherTokenType {
+                found: SentSecrets::default().show(kind),
+                expected: "Bearer"
+            }),
             "{kind}"
         );
     }
@@ -142,7 +149,7 @@ fn optional_member_of_any_type_keeps_the_token() {
 proptest! {
     #[test]
     fn any_body_is_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = token(&body, &mut SentSecrets::default());
+        let _ = token(&body, &TokenTypes::Bearer, &mut SentSecrets::default());
     }
 
     #[test]
@@ -159,5 +166,40 @@ proptest! {
         prop_assert_eq!(read.lifetime, expires.map(|s| Duration::from_secs(s.min(86_400))));
         let stated = scope.map_or(GrantedScopes::AsRequested, |scope| GrantedScopes::Stated(scope.parse().unwrap()));
         prop_assert_eq!(read.scopes, stated);
+    }
+}
+
+/// Returns the type of the accepted token.
+fn accepted(kind: &str, types: &TokenTypes) -> Option<&'static str> {
+    let body = format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#);
+    let read = token(body.as_bytes(), types, &mut SentSecrets::default()).ok()?;
+    Some(match read.kind {
+        TokenKind::Bound(_) => "bound",
+        TokenKind::Bearer { bound_was_requested: true } => "downgraded",
+        TokenKind::Bearer { bound_was_requested: false } => "bearer",
+    })
+}
+
+#[test]
+fn token_type_must_be_the_requested_one() {
+    // DP51: RFC 9449 §5
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let binding = Dpop::new(DpopKey::per_token(), false).next_binding(&clock).unwrap();
+    let binding = Arc::new(binding);
+    let (dpop, both) = (TokenTypes::Dpop(Arc::clone(&binding)), TokenTypes::DpopOrBearer(binding));
+    for kind in ["DPoP", "dpop", "DPOP"] {
+        assert_eq!(accepted(kind, &dpop), Some("bound"), "{kind}");
+        assert_eq!(accepted(kind, &both), Some("bound"), "{kind}");
+        assert_eq!(accepted(kind, &TokenTypes::Bearer), None, "{kind}");
+    }
+    for kind in ["Bearer", "bearer", "BearerToken"] {
+        assert_eq!(accepted(kind, &dpop), None, "{kind}");
+        assert_eq!(accepted(kind, &both), Some("downgraded"), "{kind}");
+        assert_eq!(accepted(kind, &TokenTypes::Bearer), Some("bearer"), "{kind}");
+    }
+    for kind in ["", "mac", "DPoP Bearer", "N_A"] {
+        for types in [&dpop, &both, &TokenTypes::Bearer] {
+            assert_eq!(accepted(kind, types), None, "{kind}");
+        }
     }
 }

@@ -46,6 +46,8 @@ async fn both_metadata_documents_agree() {
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "token_endpoint": format!("{base}/oauth2/token"),
             "revocation_endpoint": format!("{base}/oauth2/revoke"),
+            "introspection_endpoint": format!("{base}/oauth2/introspect"),
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "grant_types_supported": ["client_credentials"],
             "scopes_supported":
@@ -53,6 +55,9 @@ async fn both_metadata_documents_agree() {
             "id_token_signing_alg_values_supported": ["RS256"],
             "response_types_supported": [],
             "subject_types_supported": ["public"],
+            "dpop_signing_alg_values_supported": [
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+            ],
         })
     );
 
@@ -61,7 +66,10 @@ async fn both_metadata_documents_agree() {
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
     let common = [
         "authorization_endpoint",
+        "dpop_signing_alg_values_supported",
         "grant_types_supported",
+        "introspection_endpoint",
+        "introspection_endpoint_auth_methods_supported",
         "issuer",
         "jwks_uri",
         "response_types_supported",

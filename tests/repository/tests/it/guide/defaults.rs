@@ -158,6 +158,8 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "scopegate-client/src/credentials/rejections.rs",
         "MAX_COOLDOWN: Duration = Duration::from_secs(3_600)",
     ),
+    ("the last 64 of issuers and APIs", "scopegate-client/src/dpop/nonces.rs", "MAX_NONCES: usize = 64"),
+    ("APIs, 1,024 characters", "scopegate-client/src/dpop/nonces.rs", "MAX_LENGTH: usize = 1024"),
     (
         "`default_lifetime` | 5 min",
         "scopegate-client/src/credentials/builder.rs",
