@@ -196,6 +196,10 @@ impl Verifier {
 
     /// Returns the error of a verification that does not wait.
     #[inline]
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(clippy::unused_self, reason = "it is the same call with the feature")
+    )]
     fn without_waiting(&self, verified: Result<Claims, NotAccepted>) -> Result<Claims, Error> {
         match verified {
             Ok(claims) => Ok(claims),

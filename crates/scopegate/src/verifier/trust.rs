@@ -315,8 +315,10 @@ impl Trust {
             Some(before) if before.is_same_as(&member) => return Ok(None),
             Some(before) => {
                 #[cfg(feature = "fetch")]
-                member.take_lists_of(before);
-                member.take_introspections_of(before);
+                {
+                    member.take_lists_of(before);
+                    member.take_introspections_of(before);
+                }
                 Some(std::mem::replace(before, member))
             }
             None => {
