@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 31] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -82,6 +82,7 @@ const RESERVED: [&str; 28] = [
     "unacceptable",
     "revoked",
     "invalid_status",
+    "inactive",
     "wrong_issuer",
     "insufficient_scope",
     "unexpected_claims",
@@ -89,6 +90,8 @@ const RESERVED: [&str; 28] = [
     "issuer_unavailable",
     "revocations_unavailable",
     "status_unavailable",
+    "introspection_unavailable",
+    "introspection_misconfigured",
     "proof_required",
     "invalid_proof",
     "proof_replayed",

@@ -35,9 +35,12 @@ use crate::token::numeric_date::NumericDate;
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
-///   [`StatusUnavailable`](Error::StatusUnavailable) and
-///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable). The operator of the API must act.
-/// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown). The server is misconfigured.
+///   [`StatusUnavailable`](Error::StatusUnavailable),
+///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable) and
+///   [`IntrospectionUnavailable`](Error::IntrospectionUnavailable). The operator of the API must act.
+/// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown) and
+///   [`IntrospectionMisconfigured`](Error::IntrospectionMisconfigured). The server, or its credentials at
+///   the issuer, are misconfigured.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -56,6 +59,8 @@ pub enum Error {
     /// The token is encrypted (JWE), which this crate does not support. It has five parts, or `enc`
     /// in its header.
     Encrypted,
+    /// An opaque token has characters that a token cannot have (RFC 6750 §2.1), or is empty.
+    NotOneToken,
     /// A part is empty, or is not canonical base64url without padding (RFC 7515 §2).
     #[non_exhaustive]
     NotBase64Url { part: Part },
@@ -196,6 +201,19 @@ pub enum Error {
     #[non_exhaustive]
     StatusUnavailable { issuer: String, list: Excerpt, retry_after: Duration },
 
+    /// The issuer says that the opaque token is not active (RFC 7662 §2.2): it is unknown, expired or
+    /// revoked.
+    #[non_exhaustive]
+    Inactive { issuer: String },
+    /// It is unknown whether the opaque token is active. The issuer's introspection endpoint failed,
+    /// did not respond in time, or too many tokens were unknown.
+    #[non_exhaustive]
+    IntrospectionUnavailable { issuer: String, retry_after: Duration },
+    /// It is unknown whether the opaque token is active, because the issuer's introspection endpoint
+    /// rejects the credentials of this API (RFC 7662 §2.3).
+    #[non_exhaustive]
+    IntrospectionMisconfigured { issuer: String },
+
     /// The token is valid, and another issuer or tenant issued it than this request
     /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to
     /// three of them. If `expected` is empty, the request accepts no token.
@@ -222,7 +240,7 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `Inactive`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `InsufficientUserAuthentication` | 401 | the client: let the user authenticate again |
 /// | `UserRequired` | 403 | the client's author: the route is for users |
@@ -232,6 +250,8 @@ pub enum Error {
 /// | `IssuerUnavailable` | 503 | the operator: it is unknown whether the issuer is trusted |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
+/// | `IntrospectionUnavailable` | 503 | the operator: an introspection endpoint fails |
+/// | `IntrospectionMisconfigured` | 500 | the operator: the credentials of the API are invalid |
 /// | `ProofRequired`, `InvalidProof`, `ProofReplayed` | 401 | the client: send a valid DPoP proof |
 /// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
 /// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
@@ -240,7 +260,7 @@ pub enum Error {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The token is not a signed JWT in canonical form.
+    /// The token is neither a signed JWT in canonical form nor an opaque token.
     Malformed,
     /// The token names no trusted issuer.
     Untrusted,
@@ -262,6 +282,8 @@ pub enum ErrorKind {
     Revoked,
     /// The token is valid, and its issuer's status list says otherwise.
     InvalidStatus,
+    /// The issuer says that the opaque token is not active.
+    Inactive,
     /// The token is valid, and its issuer is not accepted for this request.
     WrongIssuer,
     /// The token is valid and lacks a scope.
@@ -283,6 +305,11 @@ pub enum ErrorKind {
     RevocationsUnavailable,
     /// The token could not be verified, because its status list is unavailable.
     StatusUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint fails.
+    IntrospectionUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint rejects the
+    /// credentials of this API.
+    IntrospectionMisconfigured,
     /// The verifier requires a DPoP proof with each token.
     ProofRequired,
     /// The DPoP proof is absent or invalid.
@@ -328,6 +355,9 @@ impl ErrorKind {
             Self::RevocationsUnavailable => "revocations_unavailable",
             Self::InvalidStatus => "invalid_status",
             Self::StatusUnavailable => "status_unavailable",
+            Self::Inactive => "inactive",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::IntrospectionMisconfigured => "introspection_misconfigured",
             Self::ProofRequired => "proof_required",
             Self::InvalidProof => "invalid_proof",
             Self::ProofReplayed => "proof_replayed",
@@ -348,8 +378,9 @@ impl ErrorKind {
             | Self::IssuerUnavailable
             | Self::RevocationsUnavailable
             | Self::StatusUnavailable
-            | Self::ReplayStoreUnavailable => 503,
-            Self::PeerAddressUnknown => 500,
+            | Self::ReplayStoreUnavailable
+            | Self::IntrospectionUnavailable => 503,
+            Self::PeerAddressUnknown | Self::IntrospectionMisconfigured => 500,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -360,6 +391,7 @@ impl ErrorKind {
             | Self::Unacceptable
             | Self::Revoked
             | Self::InvalidStatus
+            | Self::Inactive
             | Self::WrongIssuer
             | Self::InsufficientUserAuthentication
             | Self::ProofRequired
@@ -386,6 +418,7 @@ impl Error {
             Self::TooLong { .. }
             | Self::NotThreeParts { .. }
             | Self::Encrypted
+            | Self::NotOneToken
             | Self::NotBase64Url { .. }
             | Self::InvalidJson { .. }
             | Self::MalformedHeader { .. } => ErrorKind::Malformed,
@@ -419,6 +452,9 @@ impl Error {
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
             Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
             Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
+            Self::Inactive { .. } => ErrorKind::Inactive,
+            Self::IntrospectionUnavailable { .. } => ErrorKind::IntrospectionUnavailable,
+            Self::IntrospectionMisconfigured { .. } => ErrorKind::IntrospectionMisconfigured,
             Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::InsufficientUserAuthentication { .. } => ErrorKind::InsufficientUserAuthentication,
@@ -457,6 +493,7 @@ impl fmt::Display for Error {
             }
             Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
+            Self::NotOneToken => f.write_str("the token is empty or has characters that no token has"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
             Self::InvalidJson { part, found } => write!(f, "the {part} is {found}"),
             Self::MalformedHeader { parameter, expected, found } => {
@@ -568,6 +605,14 @@ impl fmt::Display for Error {
                 write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
             }
             Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::Inactive { issuer } => write!(f, "{issuer} says that the token is not active"),
+            Self::IntrospectionUnavailable { issuer, retry_after } => {
+                let wait = retry_after.as_secs();
+                write!(f, "introspection at {issuer} is unavailable; next attempt in {wait} s")
+            }
+            Self::IntrospectionMisconfigured { issuer } => {
+                write!(f, "introspection at {issuer} rejects the credentials of this API")
+            }
             Self::WrongIssuer { by, expected, found, .. } if expected.is_empty() => {
                 let found = found.as_deref().unwrap_or("none");
                 write!(f, "this request accepts no {by}, found a token of {found}")

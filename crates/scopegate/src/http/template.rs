@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::checks::confirmation::Scheme;
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Unavailable {
         retry_after: Duration,
     },
-    /// The server lacks something that the decision needs.
+    /// The server lacks something that the decision needs. A retry does not help.
     Misconfigured,
 }
 

@@ -108,6 +108,7 @@ fn metrics_and_log_messages_exist() {
         "status_list/lists.rs",
         "../../scopegate-axum/src/authorize/route.rs",
         "../../scopegate-axum/src/resource/tenant.rs",
+        "introspection/introspector/report.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
