@@ -65,13 +65,14 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 35] = [
     "accepted",
     "no_token",
     "no_credentials",
     "unsupported_scheme",
     "several_headers",
     "not_one_token",
+    "malformed_certificate",
     "malformed",
     "unknown_issuer",
     "unknown_key",
@@ -84,6 +85,8 @@ const RESERVED: [&str; 28] = [
     "invalid_status",
     "wrong_issuer",
     "insufficient_scope",
+    "insufficient_user_authentication",
+    "user_required",
     "unexpected_claims",
     "keys_unavailable",
     "issuer_unavailable",
@@ -94,6 +97,10 @@ const RESERVED: [&str; 28] = [
     "proof_replayed",
     "nonce_required",
     "replay_store_unavailable",
+    "missing_certificate",
+    "wrong_certificate",
+    "not_certificate_bound",
+    "peer_address_unknown",
 ];
 
 const MAX_REASON: usize = 64;
