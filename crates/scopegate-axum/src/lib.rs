@@ -84,9 +84,13 @@
 //! | a valid token that a rule of the application denies | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | a valid token whose claims do not fit `Claims<T>` | 403, the same with `reason` = `unexpected_claims` |
 //! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
+//! | the scheme `DPoP`, and a proof that is absent, invalid or used | 401, a `DPoP` challenge with `error="invalid_dpop_proof"` |
+//! | a DPoP proof without a valid nonce, if nonces are required | 401, `error="use_dpop_nonce"`, and a header `DPoP-Nonce` |
+//! | a bearer token, if DPoP is required | 401, a `DPoP` challenge without an `error` |
 //! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
 //! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
-//! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
+//! | any token, while keys, its issuer, revocations, its status list or introspection are unavailable | 503, `Retry-After`, no challenge |
+//! | a DPoP proof, while the store of used proofs is full or unreachable | 503, `Retry-After`, no challenge |
 //! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
@@ -123,8 +127,8 @@
 //! Each request yields one [`Decision`]. It becomes:
 //!
 //! - An event of `tracing` for a rejection. Its message is `request rejected`. Its level is `DEBUG`
-//!   without credentials. It is `ERROR` if the server is misconfigured. It is `WARN` if keys are unavailable or claims do not fit. Otherwise it
-//!   is `INFO`.
+//!   without credentials. It is `ERROR` for 500, because the server is misconfigured. It is `WARN`
+//!   for 503, or if claims do not fit. Otherwise it is `INFO`.
 //! - The counter `scopegate_requests_total` with the labels `decision` and `reason` (feature
 //!   `metrics`).
 //! - A call of each [observer](VerifierBuilder::observe) of the verifier. Observers also get
@@ -134,6 +138,7 @@
 //! | --- | --- |
 //! | `reason`, `status`, `method`, `error` | the decision |
 //! | `route` | the pattern of the route, never the path |
+//! | `host` | for `wrong_issuer`: the host as the caller sent it, without a user name |
 //! | `issuer`, `client_id`, `subject`, `jti` | claims of a verified token |
 //! | `unverified_issuer`, `unverified_client_id`, `unverified_subject`, `unverified_jti` | claims of any other token: an attacker may have chosen them |
 //!
@@ -263,6 +268,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `dpop` | `Dpop`, and DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. Without it, the layers reject tokens with a proof |
+//! | `jsonwebtoken` | `token_data` of the claims and `Issuer::from_jwk_set`, for applications that migrate from that crate |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `mtls` | `ClientCertificates`, and the peer's address for certificates that come from a header. Without it, tokens that are bound to such a certificate get a 500 |

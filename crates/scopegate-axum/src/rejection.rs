@@ -109,7 +109,9 @@ impl Rejection {
         self.decided.body_text()
     }
 
-    /// Returns the claims of the verified token, if the token is valid and not sufficient (403).
+    /// Returns the claims of the verified token, if the token is valid and the request is rejected for
+    /// another reason: missing scopes, the user's authentication, a rule of the application, the issuer
+    /// of another tenant or the DPoP proof.
     ///
     /// Returns `None` for every other rejection, and before a layer has sent the response.
     pub fn claims(&self) -> Option<&Claims> {

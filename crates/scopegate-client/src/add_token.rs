@@ -62,8 +62,10 @@ use crate::error::config::ConfigError;
 ///
 /// If a layer follows redirects, put it outside of this layer. Each step is then checked against
 /// the origin, so no other origin gets the token. If the HTTP client follows redirects itself, it
-/// must drop `Authorization` on the way to another host, as `reqwest` does. A rejection behind a
-/// redirect then makes this layer retry the first request, although the API may have acted on it.
+/// must drop `Authorization` on the way to another host, as `reqwest` does. `reqwest` keeps the `DPoP`
+/// header of a bound token: the proof is useless without the token, but it shows the URL and the public
+/// key, so use [`Policy::none`](https://docs.rs/reqwest/latest/reqwest/redirect/struct.Policy.html). A
+/// rejection behind a redirect then makes this layer retry the first request, although the API may have acted on it.
 ///
 /// ```
 /// use http::Request;

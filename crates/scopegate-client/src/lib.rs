@@ -37,20 +37,20 @@
 //!    has the issuer's description and its code, such as `invalid_client`. Status 200 with an error
 //!    in place of a token is a rejection too. Further calls fail immediately for one minute without
 //!    another request.
-//! 6. A response must be a bearer token of at most 64 KiB and arrive within 5 s (2 s to connect).
-//!    Redirects are not followed. `token_type` must be `Bearer` (RFC 6749 §7.1) or `BearerToken` as
-//!    Apigee writes it. Unreadable optional members are logged and ignored. `expires_in` may be a
-//!    number in a string. Its maximum is one day. If it is absent or unreadable, the token is
+//! 6. A response must have at most 64 KiB and arrive within 5 s (2 s to connect). Redirects are not
+//!    followed. For a bearer token, `token_type` must be `Bearer` (RFC 6749 §7.1) or `BearerToken`
+//!    as Apigee writes it. Unreadable optional members are logged and ignored. `expires_in` may be
+//!    a number in a string. Its maximum is one day. If it is absent or unreadable, the token is
 //!    cached for 5 minutes.
 //! 7. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`]
 //!    and the log list the difference. `scope` may be an array of strings. If it is anything else,
 //!    [`AccessToken::has_unknown_scopes`] returns true.
 //! 8. If an API responds with `401`, [`AddToken`] discards the token for this API and has it
 //!    renewed. Other callers get the old token until the new one is available.
-//!
 //! 9. With [`dpop`](ClientCredentialsBuilder::dpop), tokens are bound to a key (RFC 9449). Each token
-//!    request, each request to an API and each retry has a new proof. `token_type` must be `DPoP`. If
-//!    a server requires a nonce, the request is repeated once. The last nonces of 64 servers are
+//!    request, each request to an API and each retry has a new proof. `token_type` must be `DPoP`,
+//!    unless [`allow_unbound_tokens`](ClientCredentialsBuilder::allow_unbound_tokens) is set. If a
+//!    server requires a nonce, the request is repeated once. The last nonces of 64 servers are
 //!    stored, with at most 1,024 characters each.
 //!
 //! An idle program sends no requests.
@@ -92,7 +92,8 @@
 //!
 //! Only the client credentials grant is supported: no users, no refresh tokens and no token
 //! exchange. Tokens are bound to keys (DPoP), but not to certificates: these are presented to the
-//! issuer only. DPoP keys are for P-256 or Ed25519. Tokens are opaque to this crate. The API verifies them.
+//! issuer only. DPoP keys are for P-256 or Ed25519. Tokens are opaque to this crate. The API
+//! verifies them.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]

@@ -32,10 +32,10 @@
 //! | path | response |
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
+//! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `POST /{pool}/oauth2/revoke` | 200 if the access token is revoked or invalid (RFC 7009): [`Pool::revoked_token_ids`] |
 //! | `POST /{pool}/oauth2/introspect` | the claims of an active token, for a client of the pool (RFC 7662): [`Pool::introspection_endpoint`] |
 //! | `POST /{pool}/events/poll` | security event tokens (RFC 8936) of [`Pool::queue_event`] |
-//! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
 //! | `GET /{pool}/status-list` | the status list of a pool (draft-ietf-oauth-status-list) |
@@ -52,6 +52,9 @@
 //! have a key instead of a secret ([`ClientConfig::with_key`]). Tokens can be bound to a key or a
 //! certificate.
 //!
+//! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
+//! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
+//!
 //! # Bound tokens
 //!
 //! A token request with a DPoP proof (RFC 9449 §5) gets a token that is bound to the key of the
@@ -67,9 +70,6 @@
 //!
 //! To test an API, [`Mint::with_dpop_key`] and [`Mint::with_certificate`] bind minted tokens.
 //! [`Proof::broken_requests`] makes a request with each [`DpopDefect`].
-//!
-//! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
-//! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
 //!
 //! # Opaque tokens
 //!

@@ -52,7 +52,8 @@ use crate::replay::outage::Outage;
 /// If the use of a proof cannot be recorded, the request gets a 503 with `Retry-After`. The proof
 /// may be used up then, so the client signs another one. The reasons are:
 ///
-/// 1. The server does not respond within the [timeout](RedisReplayStoreBuilder::timeout).
+/// 1. The server does not respond to two attempts, each within half of the
+///    [timeout](RedisReplayStoreBuilder::timeout).
 /// 2. The server cannot be reached, rejects the login, or has no memory left.
 /// 3. 1,024 requests of this store wait for the server.
 ///

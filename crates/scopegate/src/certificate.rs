@@ -95,7 +95,11 @@ pub enum ForwardedElement {
     /// are not used.
     ///
     /// Set it only if each trusted proxy adds an element or removes the header, for each request. With
-    /// `ALWAYS_FORWARD_ONLY`, Envoy does neither.
+    /// `FORWARD_ONLY` and `ALWAYS_FORWARD_ONLY`, Envoy does neither.
+    ///
+    /// A header with a member `URI` or `DNS` is malformed. Envoy writes them without quotes, so a client
+    /// with a certificate for the URI `x,Hash=…` could add an element. Configure Envoy to send `cert`
+    /// only (`set_current_client_cert_details`).
     Last,
 }
 
@@ -146,9 +150,11 @@ impl ClientCertificates {
     }
 
     /// Sets the proxies whose header counts: IP addresses, and networks such as `10.0.0.0/8` and
-    /// `fd00::/8`. It must be set for every source except [`Tls`](CertificateSource::Tls).
+    /// `fd00::/8`. A later call replaces them. They must be set for every source except
+    /// [`Tls`](CertificateSource::Tls).
     ///
-    /// The address of the connection is compared, and never one of `Forwarded` or `X-Forwarded-For`.
+    /// The address of the connection is compared, and never one of `Forwarded` or `X-Forwarded-For`. A
+    /// layer that replaces axum's `ConnectInfo` by such an address lets every caller be a proxy.
     /// An IPv4 address that is mapped to IPv6 counts as its IPv4 address. Each proxy must remove or
     /// replace the header of its callers.
     ///
@@ -163,7 +169,7 @@ impl ClientCertificates {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.proxies.extend(proxies.into_iter().map(Into::into));
+        self.proxies = proxies.into_iter().map(Into::into).collect();
         self
     }
 

@@ -62,7 +62,7 @@ use crate::decision::unverified::Unverified;
 /// | `missing_certificate` | rejected | 401 | the token is bound to a client certificate, and the request has none |
 /// | `wrong_certificate` | rejected | 401 | the token is bound to another client certificate |
 /// | `not_certificate_bound` | rejected | 401 | the verifier requires tokens that are bound to a client certificate |
-/// | `peer_address_unknown` | undecidable | 500 | the token is bound to a client certificate, and the server does not tell who has sent its header |
+/// | `peer_address_unknown` | undecidable | 500 | the token is bound to a client certificate, and the server does not provide the address of the peer |
 #[derive(Clone, Copy)]
 #[must_use = "a decision that is not recorded reaches neither log, metric nor observer"]
 pub struct Decision<'a> {

@@ -65,13 +65,14 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 31] = [
+const RESERVED: [&str; 38] = [
     "accepted",
     "no_token",
     "no_credentials",
     "unsupported_scheme",
     "several_headers",
     "not_one_token",
+    "malformed_certificate",
     "malformed",
     "unknown_issuer",
     "unknown_key",
@@ -85,6 +86,8 @@ const RESERVED: [&str; 31] = [
     "inactive",
     "wrong_issuer",
     "insufficient_scope",
+    "insufficient_user_authentication",
+    "user_required",
     "unexpected_claims",
     "keys_unavailable",
     "issuer_unavailable",
@@ -97,6 +100,10 @@ const RESERVED: [&str; 31] = [
     "proof_replayed",
     "nonce_required",
     "replay_store_unavailable",
+    "missing_certificate",
+    "wrong_certificate",
+    "not_certificate_bound",
+    "peer_address_unknown",
 ];
 
 const MAX_REASON: usize = 64;

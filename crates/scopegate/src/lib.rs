@@ -57,8 +57,9 @@
 //!
 //! Clients send the same token until it expires, so verified tokens are cached. The default
 //! capacity is 4,096, see [`VerifierBuilder::cache_capacity`]. A cached token is compared byte for
-//! byte. A hit re-checks only what can change: the token's lifetime, and that its header still
-//! leads to the key that verified it. The result is the same as without a cache.
+//! byte. A hit re-checks everything that can change: the token's lifetime, the key that its header
+//! leads to, the trust in its issuer and tenant, its proof or certificate, revocations and status.
+//! The result is the same as without a cache.
 //!
 //! # Revocation
 //!
@@ -103,9 +104,10 @@
 //! | --- | --- |
 //! | `fetch` | issuers whose keys are fetched, with an HTTP client and a TLS stack. On by default |
 //! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http). Off by default |
+//! | `jsonwebtoken` | `Claims::token_data` and `Issuer::from_jwk_set`, for applications that migrate from that crate. Off by default |
 //! | `metrics` | counters through the facade of the crate `metrics`; see below. Off by default |
-//! | `test-util` | [`Claims::for_test`](Claims), for unit tests. It does not compile without `debug_assertions`. Off by default |
 //! | `serde` | `Serialize` for [`Status`], [`IssuerStatus`], [`Principal`], [`NumericDate`], [`Algorithm`], [`Scope`] and [`Scopes`]; `Deserialize` for the last three. Off by default |
+//! | `test-util` | [`Claims::for_test`](Claims), for unit tests. It does not compile without `debug_assertions`. Off by default |
 //!
 //! # Observability
 //!
@@ -131,7 +133,7 @@
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
 //! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
-//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
+//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `held`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
 //! | `scopegate_introspection_lookups_total` | `outcome`: `hit`, `miss` | look-ups of introspected tokens in the cache of results |

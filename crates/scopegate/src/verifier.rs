@@ -184,9 +184,9 @@ impl Verifier {
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
-    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last three
-    /// points are checked again: its header must still lead to the same key, and the keys must
-    /// still be usable. See
+    /// Accepted tokens are cached. For a cached token, everything that can change is checked again:
+    /// the lifetime, the key, the trust in the issuer and its tenant, and the last three points. Its
+    /// header must still lead to the same key, and the keys must still be usable. See
     /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
     ///
     /// # Errors

@@ -43,7 +43,8 @@ impl RedisReplayStoreBuilder {
     /// Sets how long a request waits for the server, with its second attempt. Default: 250 ms.
     /// Range: 10–900 ms.
     ///
-    /// The verifier gives up after 1 s. A server in the same network responds within a millisecond.
+    /// Each of the two attempts has half of it, so set it to more than twice the time in which the server
+    /// normally responds. The verifier gives up after 1 s. A server in the same network responds within a millisecond.
     /// [`Redis::timeout`] applies to opening a connection, which goes on when a request gives up.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -15,6 +15,9 @@ struct Element {
 
 /// Returns the hash of the certificate in the element that is used.
 pub(super) fn thumbprint(value: &[u8], used: ForwardedElement) -> Result<[u8; 32], MalformedCertificate> {
+    if used == ForwardedElement::Last && has_unquoted_names(value) {
+        return Err(MalformedCertificate::UnquotedNames);
+    }
     let mut rest = value;
     loop {
         let (element, after) = element(rest)?;
@@ -24,6 +27,14 @@ pub(super) fn thumbprint(value: &[u8], used: ForwardedElement) -> Result<[u8; 32
             (Some(after), ForwardedElement::Last) => rest = after,
         }
     }
+}
+
+/// Returns whether the header may have a member `URI` or `DNS`, also inside of another value.
+///
+/// Envoy writes the names of a certificate without quotes. A client whose certificate has the URI
+/// `x,Hash=…` would add an element, and its hash would count as the last one.
+fn has_unquoted_names(value: &[u8]) -> bool {
+    value.windows(4).any(|name| name.eq_ignore_ascii_case(b"uri=") || name.eq_ignore_ascii_case(b"dns="))
 }
 
 impl Element {

@@ -28,6 +28,9 @@ pub enum MalformedCertificate {
     NotElements,
     /// The value has several elements, and one is expected.
     SeveralElements,
+    /// With [`ForwardedElement::Last`](crate::ForwardedElement::Last), the value has a member `URI` or
+    /// `DNS`. Envoy writes them without quotes, so a client's certificate could add an element.
+    UnquotedNames,
     /// The element has neither `Cert` nor `Hash`.
     NoCertificate,
     /// `Hash` is not a SHA-256 hash of 64 hexadecimal digits.
@@ -50,6 +53,7 @@ impl fmt::Display for MalformedCertificate {
             Self::NotDer => "expected one certificate in DER",
             Self::NotElements => "expected elements of members, each with a key and a value",
             Self::SeveralElements => "expected one element, found several",
+            Self::UnquotedNames => "expected no URI and no DNS beside other elements",
             Self::NoCertificate => "expected an element with Cert or Hash, found neither",
             Self::NotAHash => "expected a Hash of 64 hexadecimal digits",
             Self::OtherHash => "the Hash is not that of the Cert",

@@ -10,7 +10,8 @@ use scopegate_proto::url::UrlError;
 /// The reason why a verifier, an issuer or a requirement could not be built, with the expected and
 /// the found value.
 ///
-/// All of these errors occur before the first request is served.
+/// No request causes one of these errors. They occur when a verifier is built, or when a running
+/// one is changed.
 #[non_exhaustive]
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields have the expected and the found values of their variant")]

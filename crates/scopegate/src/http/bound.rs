@@ -91,14 +91,17 @@ impl Authorizer {
     pub fn authorize_head(&self, head: RequestHead<'_>) -> Authorization {
         let RequestHead { headers, target, peer_address, certificate, issuers } = head;
         let credentials = Credentials::from_headers(headers);
-        let certificate = match (self.verifier.certificates(), credentials) {
-            (Some(policy), Credentials::Bearer(_) | Credentials::Dpop(_)) => {
-                match policy.read(headers, peer_address, certificate) {
-                    Ok(certificate) => certificate,
-                    Err(malformed) => return malformed_certificate(malformed, credentials),
-                }
-            }
-            _ => PresentedCertificate::NotRead,
+        let is_accepted = match credentials {
+            Credentials::Bearer(_) => true,
+            Credentials::Dpop(_) => self.verifier.dpop().is_some(),
+            _ => false,
+        };
+        let certificate = match self.verifier.certificates().filter(|_| is_accepted) {
+            Some(policy) => match policy.read(headers, peer_address, certificate) {
+                Ok(certificate) => certificate,
+                Err(malformed) => return malformed_certificate(malformed, credentials),
+            },
+            None => PresentedCertificate::NotRead,
         };
         match (credentials, target) {
             (Credentials::Dpop(token), Some((method, uri))) if self.verifier.dpop().is_some() => {

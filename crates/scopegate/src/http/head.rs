@@ -1,5 +1,6 @@
 //! The head of a request, with the data of its connection that a decision may need.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Uri};
@@ -10,7 +11,7 @@ use crate::claims::accepted_issuers::AcceptedIssuers;
 /// The head of a request, for [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head).
 ///
 /// Only the headers are required. Add the other parts that your verifier's settings need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a head decides nothing until it is passed to `authorize_head`"]
 pub struct RequestHead<'a> {
     pub(super) headers: &'a HeaderMap,
@@ -52,5 +53,16 @@ impl<'a> RequestHead<'a> {
     /// [`authorize_for`](crate::http::Authorizer::authorize_for) does.
     pub fn with_issuers(self, issuers: AcceptedIssuers) -> Self {
         Self { issuers: Some(issuers), ..self }
+    }
+}
+
+/// Shows no header: they may have a token, a proof and a certificate.
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("target", &self.target.map(|(method, uri)| (method, uri.path())))
+            .field("peer_address", &self.peer_address)
+            .field("has_certificate", &self.certificate.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,8 @@ use crate::revocation::kind::Kind;
 /// Ids of held SETs, as keyed hashes.
 ///
 /// The oldest one is forgotten for a new one. Then its SET is held for longer. So an attacker who
-/// invents SETs cannot cause the rejection of another one.
+/// invents many SETs cannot cause the rejection of another one. An attacker who knows the `jti` of a
+/// later SET can begin its period early.
 pub(super) struct HeldSets {
     key: DigestKey,
     order: VecDeque<Digest>,

@@ -14,8 +14,8 @@ use crate::verifier::pending::{BoundAttempt, PendingVerification};
 
 /// The rules for tokens that are bound to a key, and their cache.
 ///
-/// Bearer tokens have another cache, so a bound token that is presented as a bearer token is never
-/// found there, and bearer tokens have no cost.
+/// Other tokens have another cache, so a token with a key that is presented as a bearer token is never
+/// found there. Tokens that are bound to a certificate only are in the cache of bearer tokens.
 pub(crate) struct BoundTokens {
     pub(crate) policy: Policy,
     pub(crate) cache: Cache<KeyRef>,

@@ -65,7 +65,9 @@ pub struct PendingVerification {
     verifier: Verifier,
     token: Box<[u8]>,
     scheme: Scheme,
-    certificate: PresentedCertificate,
+    /// `None` is [`PresentedCertificate::NotRead`]. Boxed, because thousands of requests may wait, and few
+    /// have a certificate.
+    certificate: Option<Box<PresentedCertificate>>,
     state: State,
 }
 
@@ -103,11 +105,17 @@ impl PendingVerification {
 
     fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
         let Presented { token, scheme, certificate } = token;
-        Self { verifier: verifier.clone(), token: token.into(), scheme, certificate: *certificate, state }
+        let certificate = Some(certificate).filter(|found| **found != PresentedCertificate::NotRead);
+        let certificate = certificate.map(|certificate| Box::new(*certificate));
+        Self { verifier: verifier.clone(), token: token.into(), scheme, certificate, state }
     }
 
     fn presented(&self) -> Presented<'_> {
-        Presented { token: &self.token, scheme: self.scheme, certificate: &self.certificate }
+        Presented { token: &self.token, scheme: self.scheme, certificate: self.certificate() }
+    }
+
+    fn certificate(&self) -> &PresentedCertificate {
+        self.certificate.as_deref().unwrap_or(&PresentedCertificate::NotRead)
     }
 
     /// Waits for the outcome of an introspection.
@@ -143,7 +151,7 @@ impl PendingVerification {
             Ok(claims) => self.with_settled_status(claims, deadline).await,
             Err(error) => Err(error),
         };
-        self.verifier.decide(result, &self.certificate)
+        self.verifier.decide(result, self.certificate())
     }
 
     /// Like [`decide`](Self::decide), with the proof of a bound token.

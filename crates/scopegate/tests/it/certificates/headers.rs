@@ -256,6 +256,43 @@ fn several_elements_need_the_setting_last() {
 }
 
 #[test]
+fn name_of_certificate_adds_no_element() {
+    // MT09: Envoy writes `URI` and `DNS` of the client's certificate without quotes.
+    let of = |element, value: &str| malformed(xfcc(element), XFCC, value);
+    let (own, other) = (CERTIFICATE.hex_hash(), OTHER.hex_hash());
+    for name in ["URI", "DNS", "uri", "Dns"] {
+        let forged = format!("By=a;Hash={other};{name}=x,Hash={own}");
+        assert_eq!(of(ForwardedElement::Last, &forged), MalformedCertificate::UnquotedNames);
+        let hidden = format!("By=\",By=a;Hash={other};{name}=x\",Hash={own}");
+        assert_eq!(of(ForwardedElement::Last, &hidden), MalformedCertificate::UnquotedNames);
+        assert_eq!(of(ForwardedElement::Only, &forged), MalformedCertificate::SeveralElements);
+        let other_member = format!("By=a;Hash={other};{name}=x;Hash={own}");
+        assert_eq!(of(ForwardedElement::Only, &other_member), MalformedCertificate::NotElements);
+        let single = format!("By=a;Hash={own};{name}=x");
+        assert_eq!(outcome(xfcc(ForwardedElement::Only), XFCC, &single), (200, "accepted"));
+    }
+    let quoted = format!("Hash={other},By=a;Hash={own};Subject=\"CN=x\"");
+    assert_eq!(outcome(xfcc(ForwardedElement::Last), XFCC, &quoted), (200, "accepted"));
+}
+
+#[test]
+fn malformed_header_of_unsupported_scheme_is_not_read() {
+    // MT08: the verifier accepts no DPoP proofs, so its challenge has no such scheme.
+    let mut request = sent().header(XFCC, "Hash=1");
+    request.headers.insert("authorization", HeaderValue::from_static("DPoP token"));
+    let verifier = accepting(xfcc(ForwardedElement::Only));
+    assert_eq!(request.outcome(&verifier), (401, "unsupported_scheme"));
+}
+
+#[test]
+fn debug_of_head_shows_no_header() {
+    let request = sent().header(XFCC, "Hash=secret");
+    let shown = format!("{:?}", request.head());
+    assert!(!shown.contains("Bearer") && !shown.contains("secret"), "{shown}");
+    assert!(shown.contains(PROXY), "{shown}");
+}
+
+#[test]
 fn escaped_pem_is_one_certificate() {
     // MT10
     let of = |value: &str| outcome(nginx(), NGINX, value);

@@ -23,7 +23,10 @@ fn header_without_trusted_proxies_is_config_error() {
             assert!(matches!(&error, ConfigError::MissingTrustedProxies { .. }), "{error}");
             let none: [&str; 0] = [];
             assert!(built(certificates.clone().trusted_proxies(none)).is_err());
-            assert!(built(certificates.trusted_proxies(["10.0.0.0/8"]).trusted_proxies(["::1"])).is_ok());
+            // A later call replaces the proxies.
+            let replaced = certificates.clone().trusted_proxies(["proxy.example"]).trusted_proxies(["::1"]);
+            assert!(built(replaced).is_ok());
+            assert!(built(certificates.trusted_proxies(["::1"]).trusted_proxies(none)).is_err());
         }
     }
 }

@@ -91,6 +91,7 @@ fn metrics_and_log_messages_exist() {
         "metrics/keys_in_use.rs",
         "keys/refresh/task.rs",
         "keys/set.rs",
+        "verifier/hooks.rs",
         "verifier/notices.rs",
         "verifier/changes.rs",
         "verifier/resolver.rs",
@@ -107,6 +108,7 @@ fn metrics_and_log_messages_exist() {
         "status_list/task.rs",
         "status_list/lists.rs",
         "../../scopegate-axum/src/authorize/route.rs",
+        "../../scopegate-axum/src/claims.rs",
         "../../scopegate-axum/src/resource/tenant.rs",
         "introspection/introspector/report.rs",
     ]
