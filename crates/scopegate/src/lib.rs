@@ -206,9 +206,10 @@ pub use dpop::error::ProofError;
 pub use dpop::nonce::DpopNonces;
 #[cfg(feature = "http")]
 pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
+pub use error::Error;
 pub use error::authentication::AuthenticationError;
 pub use error::config::ConfigError;
-pub use error::{Error, ErrorKind};
+pub use error::kind::ErrorKind;
 #[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};

@@ -8,8 +8,9 @@ use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
+use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::error::{Error, ErrorKind};
+use crate::error::kind::ErrorKind;
 use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
