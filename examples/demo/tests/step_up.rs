@@ -27,14 +27,8 @@ fn of_user(issuer: &LocalIssuer, acr: &str, age: u64) -> Mint {
 async fn order_requires_recent_authentication_in_a_context() {
     // SU01, SU02
     let issuer = LocalIssuer::start().await.expect("there is a free port");
-    let settings = [
-        ("LISTEN", "127.0.0.1:0"),
-        ("ISSUER", issuer.issuer()),
-        ("CLIENT_ID", "local-reader"),
-        ("WRITE_ACR", "urn:example:mfa, urn:example:key"),
-        ("WRITE_MAX_AUTH_AGE_SECS", "600"),
-    ];
-    let demo = Serving::start(&[], &settings);
+    let settings = [("WRITE_ACR", "urn:example:mfa, urn:example:key"), ("WRITE_MAX_AUTH_AGE_SECS", "600")];
+    let demo = Serving::trusting(issuer.issuer(), &settings);
     assert_eq!(place(&demo, &of_user(&issuer, "urn:example:key", 60).sign()).await.status(), 201);
     for token in [of_user(&issuer, "urn:example:password", 60), of_user(&issuer, "urn:example:mfa", 3_600)] {
         let response = place(&demo, &token.sign()).await;

@@ -20,7 +20,13 @@ pub(super) fn certificates(arguments: &Arguments) -> Result<Option<ClientCertifi
             let found = format_args!("{other:?}");
             return Err(setting::CERTIFICATE_BINDING.wrong("off, accept or require", found));
         }
-        None => return without_binding(arguments),
+        None => {
+            let details = [
+                (setting::CERTIFICATE_HEADER, &arguments.certificate_header),
+                (setting::TRUSTED_PROXIES, &arguments.trusted_proxies),
+            ];
+            return setting::none_without(setting::CERTIFICATE_BINDING, &details).map(|()| None);
+        }
     };
     match (source, proxies) {
         (Some(source), Some(proxies)) => Ok(Some(of(source).trusted_proxies(proxies))),
@@ -31,20 +37,6 @@ pub(super) fn certificates(arguments: &Arguments) -> Result<Option<ClientCertifi
 
 fn required_by_binding(required: Setting) -> Failure {
     Failure::Setting(format!("{} requires {required}", setting::CERTIFICATE_BINDING))
-}
-
-/// Rejects settings of certificates if no certificate is read.
-fn without_binding(arguments: &Arguments) -> Result<Option<ClientCertificates>, Failure> {
-    let details: [(Setting, &Option<String>); 2] = [
-        (setting::CERTIFICATE_HEADER, &arguments.certificate_header),
-        (setting::TRUSTED_PROXIES, &arguments.trusted_proxies),
-    ];
-    match details.iter().find(|(_, text)| text.is_some()) {
-        Some((detail, _)) => {
-            Err(Failure::Setting(format!("{detail} requires {}", setting::CERTIFICATE_BINDING)))
-        }
-        None => Ok(None),
-    }
 }
 
 fn source(header: Option<&str>) -> Result<Option<CertificateSource>, Failure> {

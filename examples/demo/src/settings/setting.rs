@@ -44,6 +44,14 @@ impl Setting {
     }
 }
 
+/// Rejects settings that have no effect without another one.
+pub(super) fn none_without(required: Setting, details: &[(Setting, &Option<String>)]) -> Result<(), Failure> {
+    match details.iter().find(|(_, text)| text.is_some()) {
+        Some((detail, _)) => Err(Failure::Setting(format!("{detail} requires {required}"))),
+        None => Ok(()),
+    }
+}
+
 /// Writes the flag and the variable, such as `--jwks-uri (JWKS_URI)`.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
