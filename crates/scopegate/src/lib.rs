@@ -219,9 +219,10 @@ pub use dpop::error::ProofError;
 pub use dpop::nonce::DpopNonces;
 #[cfg(feature = "http")]
 pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
+pub use error::Error;
 pub use error::authentication::AuthenticationError;
 pub use error::config::ConfigError;
-pub use error::{Error, ErrorKind};
+pub use error::kind::ErrorKind;
 #[cfg(feature = "fetch")]
 pub use introspection::Introspection;
 #[cfg(feature = "fetch")]

@@ -4,13 +4,18 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Advances the clock of the runtime by `time`.
+/// Tokio rounds the deadline of a timer up to the next millisecond.
+const RESOLUTION: Duration = Duration::from_millis(1);
+
+/// Advances the clock of the runtime by `time`, so far that timers of this length have ended.
 ///
 /// Time is paused only during this call. While it is paused, the runtime does not wait for sockets.
 pub async fn pass(time: Duration) {
     tokio::time::pause();
-    tokio::time::advance(time).await;
+    tokio::time::advance(time + RESOLUTION).await;
     tokio::time::resume();
+    // Tasks that waited for a timer run before the caller goes on.
+    tokio::task::yield_now().await;
 }
 
 /// Polls a future once, and returns its output if it was ready.
@@ -34,6 +39,16 @@ mod tests {
         let begin = tokio::time::Instant::now();
         pass(Duration::from_secs(3_600)).await;
         assert!((3_600..3_660).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test]
+    async fn timers_of_the_passed_length_have_ended() {
+        for length in (0..2_000).map(|step| Duration::from_secs(30) + Duration::from_micros(step)) {
+            let ended = tokio::spawn(tokio::time::sleep(length));
+            tokio::task::yield_now().await;
+            pass(length).await;
+            assert!(ended.is_finished(), "{length:?}");
+        }
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use scopegate_axum::{Claims, Principal, ProtectedResource, Scope, Verifier};
+use scopegate_axum::{Claims, Principal, ProtectedResource, RequireScope, Scope, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema};
@@ -32,10 +32,17 @@ struct Document;
 ///
 /// A layer for several operations would only cover methods that were added before it. A method that
 /// is added after it would be open to every caller.
-pub(crate) fn router(api: &ProtectedResource, verifier: &Verifier, tokens: TokensFrom) -> Router {
+///
+/// `write` is the layer for placing orders, which may require more than its scope.
+pub(crate) fn router(
+    api: &ProtectedResource,
+    write: RequireScope,
+    verifier: &Verifier,
+    tokens: TokensFrom,
+) -> Router {
     let operations = OpenApiRouter::with_openapi(Document::openapi())
         .routes(guarded(routes!(list), api.require_scope(READ)))
-        .routes(guarded(routes!(create), api.require_scope(WRITE)))
+        .routes(guarded(routes!(create), write))
         .routes(guarded(routes!(whoami), api.require_token()))
         .routes(routes!(health).with_state(verifier.clone()))
         .with_state(Orders::default());

@@ -20,11 +20,12 @@ use scopegate::{Dpop, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::LocalIssuer;
 use tokio::net::TcpListener;
 
+use crate::api::WRITE;
 use crate::caller::{READER, WRITER};
 use crate::failure::Failure;
 use crate::openapi::TokensFrom;
 use crate::serve::{Stop, serve};
-use crate::settings::{Arguments, Settings};
+use crate::settings::{Arguments, Settings, StepUp};
 use crate::story::Score;
 
 #[tokio::main]
@@ -49,26 +50,32 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             log::start("warn")?;
             tell_story(listen, exit).await
         }
-        Settings::Protect { listen, resource, verifier, revocations } => {
+        Settings::Protect { listen, resource, verifier, revocations, step_up } => {
             log::start("info")?;
             let mut verifier = *verifier;
             if let Some(path) = revocations {
                 verifier = verifier.revocations(&settings::revocations(&path).await?);
             }
-            protect(listen, &resource, verifier).await
+            protect(listen, &resource, verifier, &step_up).await
         }
     }
 }
 
 /// Serves the API for another issuer. It starts without keys, because the issuer may be
 /// unavailable.
-async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) -> Result<(), Failure> {
+async fn protect(
+    listen: SocketAddr,
+    resource: &str,
+    verifier: VerifierBuilder,
+    step_up: &StepUp,
+) -> Result<(), Failure> {
     let verifier = settings::start_lazy(verifier)?;
     let api = settings::resource(resource, &verifier)?;
+    let write = step_up.added_to(api.require_scope(WRITE))?;
     let issuer = verifier.issuers().next().unwrap_or_default();
     let stop = Stop::on_signals()?;
     let (listener, _) = bind(listen).await?;
-    Ok(serve(listener, api::router(&api, &verifier, TokensFrom::Issuer(issuer)), stop).await?)
+    Ok(serve(listener, api::router(&api, write, &verifier, TokensFrom::Issuer(issuer)), stop).await?)
 }
 
 /// Serves the API for a local issuer and tells the story of requests to it.
@@ -81,7 +88,8 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     let (listener, url) = bind(listen).await?;
     let api = settings::resource(&url, &verifier)?;
     let tokens = TokensFrom::Local { token_endpoint: issuer.token_endpoint(), client: WRITER };
-    let server = tokio::spawn(serve(listener, api::router(&api, &verifier, tokens.clone()), stop.clone()));
+    let router = api::router(&api, api.require_scope(WRITE), &verifier, tokens.clone());
+    let server = tokio::spawn(serve(listener, router, stop.clone()));
     let bound = serve_bound(trusted, tokens, stop.clone()).await?;
 
     let mut out = io::stdout();
@@ -112,7 +120,8 @@ async fn serve_bound(trusted: Issuer, tokens: TokensFrom, stop: Stop) -> Result<
     let dpop = Dpop::require().origin(&url);
     let verifier = settings::start(Verifier::builder().trust(trusted).dpop(dpop)).await?;
     let api = settings::resource(&url, &verifier)?;
-    tokio::spawn(serve(listener, api::router(&api, &verifier, tokens), stop));
+    let router = api::router(&api, api.require_scope(WRITE), &verifier, tokens);
+    tokio::spawn(serve(listener, router, stop));
     Ok(url)
 }
 

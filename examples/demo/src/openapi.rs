@@ -140,6 +140,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::api::WRITE;
     use crate::caller::WRITER;
 
     /// Starts the API, and fetches its document without a token.
@@ -149,7 +150,8 @@ mod tests {
         let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
         let api = ProtectedResource::new("https://my-api-server.org", &verifier).unwrap();
         let tokens = TokensFrom::Local { token_endpoint: issuer.token_endpoint(), client: WRITER };
-        let router = crate::api::router(&api, &verifier, tokens);
+        let write = api.require_scope(WRITE);
+        let router = crate::api::router(&api, write, &verifier, tokens);
         let request = Request::get(DOCUMENT).body(Body::empty()).unwrap();
         let answer = router.clone().oneshot(request).await.unwrap();
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();

@@ -1,6 +1,7 @@
 //! Serves the API until a signal, and then shuts down gracefully.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -48,7 +49,9 @@ impl Stop {
 /// # Errors
 /// Returns an error if the listener fails.
 pub(crate) async fn serve(listener: TcpListener, api: Router, stop: Stop) -> io::Result<()> {
-    let server = axum::serve(listener, api).with_graceful_shutdown(stop.clone().wait());
+    // The address of the peer, for headers of trusted proxies.
+    let service = api.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().wait());
     tokio::select! {
         ended = server.into_future() => ended,
         () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {

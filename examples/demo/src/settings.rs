@@ -1,8 +1,10 @@
 //! The settings of the program, parsed and checked.
 
 mod arguments;
+mod certificates;
 mod dpop;
 mod setting;
+mod step_up;
 mod trust;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use scopegate::VerifierBuilder;
 
 pub(crate) use self::arguments::Arguments;
+pub(crate) use self::step_up::StepUp;
 pub(crate) use self::trust::{resource, revocations, start, start_lazy};
 use crate::failure::Failure;
 
@@ -23,6 +26,7 @@ pub(crate) enum Settings {
         resource: String,
         verifier: Box<VerifierBuilder>,
         revocations: Option<String>,
+        step_up: StepUp,
     },
 }
 
@@ -69,6 +73,7 @@ impl Settings {
         };
         let listen = or_port(PROTECT_PORT);
         let revocations = arguments.revocations.take();
-        Ok(Self::Protect { listen, resource, verifier: Box::new(verifier), revocations })
+        let step_up = StepUp::from_arguments(&arguments)?;
+        Ok(Self::Protect { listen, resource, verifier: Box::new(verifier), revocations, step_up })
     }
 }

@@ -25,8 +25,7 @@ struct Fixture {
 impl Fixture {
     async fn start(settings: &[(&str, &str)]) -> Self {
         let issuer = LocalIssuer::start().await.expect("there is a free port");
-        let trust = [("LISTEN", "127.0.0.1:0"), ("ISSUER", issuer.issuer()), ("CLIENT_ID", "local-reader")];
-        let demo = Serving::start(&[], &[&trust[..], settings].concat());
+        let demo = Serving::trusting(issuer.issuer(), settings);
         let http = Client::builder().no_proxy().build().expect("no TLS is asked for");
         Self { demo, issuer, key: SigningKey::generate(Algorithm::ES256), http }
     }

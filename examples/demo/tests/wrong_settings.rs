@@ -160,6 +160,53 @@ fn invalid_setting_of_proofs_is_named() {
 }
 
 #[test]
+fn invalid_setting_of_certificates_or_users_is_named() {
+    let issuer = ["--issuer", POOL, "--client-id", "a"];
+    let binding = ["--certificate-binding", "accept"];
+    let header = ["--certificate-header", "client-cert"];
+    let cases: &[(&[&[&str]], &[&str])] = &[
+        (&[&["--certificate-binding", "on"]], &["--certificate-binding (CERTIFICATE_BINDING)", "\"on\""]),
+        // MT07
+        (&[&binding, &header], &["(CERTIFICATE_BINDING)", "--trusted-proxies (TRUSTED_PROXIES)"]),
+        (
+            &[&binding, &["--trusted-proxies", "::1"]],
+            &["(CERTIFICATE_BINDING)", "--certificate-header (CERTIFICATE_HEADER)"],
+        ),
+        (
+            &[&binding, &["--certificate-header", "x-client"]],
+            &["--certificate-header (CERTIFICATE_HEADER)", "ssl-client-cert", "\"x-client\""],
+        ),
+        (
+            &[&binding, &header, &["--trusted-proxies", "10.0.0.1/8"]],
+            &["--trusted-proxies (TRUSTED_PROXIES)", "10.0.0.1/8"],
+        ),
+        (
+            &[&binding, &header, &["--trusted-proxies", "0.0.0.0/0"]],
+            &["--trusted-proxies (TRUSTED_PROXIES)", "0.0.0.0/0"],
+        ),
+        (&[&header], &["--certificate-header (CERTIFICATE_HEADER)", "--certificate-binding"]),
+        (&[&["--write-acr", "a,,b"]], &["--write-acr (WRITE_ACR)", "\"a,,b\""]),
+        (
+            &[&["--write-max-auth-age-secs", "0"]],
+            &["--write-max-auth-age-secs (WRITE_MAX_AUTH_AGE_SECS)", "1 or more"],
+        ),
+    ];
+    for (arguments, parts) in cases {
+        let arguments = [&[&issuer[..]], *arguments].concat().concat();
+        assert_one_line(&run(&arguments, &[]), parts);
+    }
+}
+
+#[test]
+fn value_that_no_challenge_can_hold_is_named() {
+    let arguments = ["--issuer", POOL, "--client-id", "a", "--write-acr", "multi factor"];
+    let ended = run(&arguments, &[]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    let last = ended.stderr.lines().last().expect("there is a message");
+    assert!(last.contains("--write-acr (WRITE_ACR)") && last.contains("multi factor"), "{last}");
+}
+
+#[test]
 fn resource_with_other_origin_than_proofs_is_named() {
     let ended = run(&[&PROOFS[..], &["--resource", "https://other.example"]].concat(), &[]);
     assert_eq!(ended.code, Some(2), "{ended:#?}");
@@ -203,6 +250,11 @@ fn help_names_every_setting_and_its_variable() {
         "dpop-algorithms",
         "dpop-max-age-secs",
         "replay-store",
+        "certificate-binding",
+        "certificate-header",
+        "trusted-proxies",
+        "write-acr",
+        "write-max-auth-age-secs",
     ];
     for setting in settings {
         assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::revocation::error::RevocationError;
 
 /// The reason why a security event token is not accepted.

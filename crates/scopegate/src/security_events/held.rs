@@ -11,11 +11,10 @@ use tokio::time::Instant;
 use crate::revocation::digest::{Digest, DigestKey};
 use crate::revocation::kind::Kind;
 
-/// Ids of held SETs, as keyed hashes.
+/// Names of held SETs, as keyed hashes.
 ///
 /// The oldest one is forgotten for a new one. Then its SET is held for longer. So an attacker who
-/// invents many SETs cannot cause the rejection of another one. An attacker who knows the `jti` of a
-/// later SET can begin its period early.
+/// invents SETs cannot cause the rejection of another one.
 pub(super) struct HeldSets {
     key: DigestKey,
     order: VecDeque<Digest>,
@@ -29,8 +28,8 @@ impl HeldSets {
     }
 
     /// Returns whether a SET that has arrived now may still wait for its key.
-    pub(super) fn hold(&mut self, transmitter: &str, id: &str, arrived: Instant, period: Duration) -> bool {
-        let digest = self.key.digest(Kind::Token, transmitter, id);
+    pub(super) fn hold(&mut self, transmitter: &str, name: &str, arrived: Instant, period: Duration) -> bool {
+        let digest = self.key.digest(Kind::Token, transmitter, name);
         if let Some(since) = self.since.get(&digest) {
             return since.elapsed() < period;
         }

@@ -8,8 +8,9 @@ use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
+use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::error::{Error, ErrorKind};
+use crate::error::kind::ErrorKind;
 use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
@@ -78,11 +79,17 @@ impl<E: Into<SecurityEventError>> From<E> for Unverified {
     }
 }
 
-/// Returns the `jti` of a SET that is not verified.
-fn unverified_id(set: &[u8]) -> Option<String> {
+/// Returns the `kid` and the `jti` of a SET that is not verified, as one string.
+///
+/// An attacker may know a later `jti`, and not the key that the transmitter has not published yet. So
+/// a SET of the attacker has another name than that of the transmitter.
+fn unverified_name(set: &[u8]) -> Option<String> {
     let parts = token::split(set).ok()?;
     let id = string(token::read_payload(&parts).ok()?.get("jti")?)?;
-    (!id.is_empty()).then(|| id.into_owned())
+    let header = JsonObject::from_slice(parts.header()).ok()?;
+    let key_id = header.get("kid").and_then(string).unwrap_or_default();
+    // With the length, no other pair of strings has the same name.
+    (!id.is_empty()).then(|| format!("{}:{key_id}{id}", key_id.len()))
 }
 
 /// Returns the error of a SET whose key is unknown. An access token is rejected by the last keys:
@@ -175,10 +182,10 @@ impl Receiver {
         let SecurityEventError::Invalid(Error::UnknownKey { issuer, .. }) = &error else { return error };
         let transmitting = self.transmitters.get(issuer.as_str());
         let keys = transmitting.and_then(|transmitting| transmitting.member.issuer.keys.fetched());
-        let (Some(keys), Some(id)) = (keys, unverified_id(set)) else { return error };
+        let (Some(keys), Some(name)) = (keys, unverified_name(set)) else { return error };
         let (retry_after, held_for) = (keys.refresh().retry_after_unknown_key(), keys.refresh().interval());
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_held = held.hold(issuer.as_str(), &id, arrived, held_for);
+        let is_held = held.hold(issuer.as_str(), &name, arrived, held_for);
         match error {
             SecurityEventError::Invalid(error) if is_held => {
                 SecurityEventError::UnpublishedKey { error, retry_after, held_for }

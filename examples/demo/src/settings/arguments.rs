@@ -168,6 +168,39 @@ pub(crate) struct Arguments {
         verbatim_doc_comment
     )]
     pub(super) replay_store: Option<String>,
+
+    /// Tokens that are bound to a client certificate (mutual TLS): off, accept or require
+    ///
+    /// off rejects them, accept also accepts bearer tokens, and require rejects bearer tokens.
+    /// accept and require require --certificate-header and --trusted-proxies.
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "MODE",
+        default_value = "off",
+        verbatim_doc_comment
+    )]
+    pub(super) certificate_binding: Option<String>,
+
+    /// Header of the proxy with the client certificate
+    ///
+    /// client-cert (RFC 9440), x-forwarded-client-cert (Envoy), ssl-client-cert (nginx, percent-encoded
+    /// PEM) or x-amzn-mtls-clientcert-leaf (AWS)
+    #[arg(long, env, hide_env_values = true, value_name = "NAME", verbatim_doc_comment)]
+    pub(super) certificate_header: Option<String>,
+
+    /// Proxies whose certificate header counts: addresses and networks, separated by commas
+    #[arg(long, env, hide_env_values = true, value_name = "LIST")]
+    pub(super) trusted_proxies: Option<String>,
+
+    /// Accepted values of `acr` for placing orders, separated by commas (step-up)
+    #[arg(long, env, hide_env_values = true, value_name = "LIST")]
+    pub(super) write_acr: Option<String>,
+
+    /// Maximum time since the user has authenticated, for placing orders (step-up)
+    #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(super) write_max_auth_age_secs: Option<String>,
 }
 
 impl Arguments {
@@ -199,7 +232,7 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 18] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 23] {
         [
             (setting::LISTEN, &mut self.listen),
             (setting::RESOURCE, &mut self.resource),
@@ -219,6 +252,11 @@ impl Arguments {
             (setting::DPOP_ALGORITHMS, &mut self.dpop_algorithms),
             (setting::DPOP_MAX_AGE_SECS, &mut self.dpop_max_age_secs),
             (setting::REPLAY_STORE, &mut self.replay_store),
+            (setting::CERTIFICATE_BINDING, &mut self.certificate_binding),
+            (setting::CERTIFICATE_HEADER, &mut self.certificate_header),
+            (setting::TRUSTED_PROXIES, &mut self.trusted_proxies),
+            (setting::WRITE_ACR, &mut self.write_acr),
+            (setting::WRITE_MAX_AUTH_AGE_SECS, &mut self.write_max_auth_age_secs),
         ]
     }
 }

@@ -5,7 +5,7 @@ use scopegate::{Algorithm, Dpop, DpopNonces};
 use scopegate_redis::{Redis, RedisError, RedisReplayStore};
 
 use super::arguments::Arguments;
-use super::setting::{self, Setting};
+use super::setting;
 use super::trust::{list, seconds};
 use crate::failure::Failure;
 
@@ -17,7 +17,15 @@ pub(super) fn dpop(arguments: &Arguments) -> Result<Option<Dpop>, Failure> {
         Some("require") => (Dpop::require(), false),
         Some("off") => (Dpop::accept(), true),
         Some(other) => return Err(setting::DPOP.wrong("off, accept or require", format_args!("{other:?}"))),
-        None => return without_mode(arguments),
+        None => {
+            let details = [
+                (setting::DPOP_NONCE, &arguments.dpop_nonce),
+                (setting::DPOP_ALGORITHMS, &arguments.dpop_algorithms),
+                (setting::DPOP_MAX_AGE_SECS, &arguments.dpop_max_age_secs),
+                (setting::REPLAY_STORE, &arguments.replay_store),
+            ];
+            return setting::none_without(setting::DPOP, &details).map(|()| None);
+        }
     };
     // With `off` the values have no effect, but mistakes in them are reported.
     let rules = with_details(rules, arguments)?;
@@ -26,20 +34,6 @@ pub(super) fn dpop(arguments: &Arguments) -> Result<Option<Dpop>, Failure> {
         _ if is_off => Ok(None),
         Some(origin) => Ok(Some(with_store(rules.origin(origin), redis.as_ref())?)),
         None => Err(Failure::Setting(format!("{} requires {}", setting::DPOP, setting::ORIGIN))),
-    }
-}
-
-/// Rejects settings of proofs if no proof is accepted.
-fn without_mode(arguments: &Arguments) -> Result<Option<Dpop>, Failure> {
-    let details: [(Setting, &Option<String>); 4] = [
-        (setting::DPOP_NONCE, &arguments.dpop_nonce),
-        (setting::DPOP_ALGORITHMS, &arguments.dpop_algorithms),
-        (setting::DPOP_MAX_AGE_SECS, &arguments.dpop_max_age_secs),
-        (setting::REPLAY_STORE, &arguments.replay_store),
-    ];
-    match details.iter().find(|(_, text)| text.is_some()) {
-        Some((detail, _)) => Err(Failure::Setting(format!("{detail} requires {}", setting::DPOP))),
-        None => Ok(None),
     }
 }
 

@@ -24,6 +24,11 @@ pub(super) const ORIGIN: Setting = Setting("origin");
 pub(super) const DPOP: Setting = Setting("dpop");
 pub(super) const DPOP_NONCE: Setting = Setting("dpop_nonce");
 pub(super) const DPOP_ALGORITHMS: Setting = Setting("dpop_algorithms");
+pub(super) const CERTIFICATE_BINDING: Setting = Setting("certificate_binding");
+pub(super) const CERTIFICATE_HEADER: Setting = Setting("certificate_header");
+pub(super) const TRUSTED_PROXIES: Setting = Setting("trusted_proxies");
+pub(super) const WRITE_ACR: Setting = Setting("write_acr");
+pub(super) const WRITE_MAX_AUTH_AGE_SECS: Setting = Setting("write_max_auth_age_secs");
 pub(super) const REPLAY_STORE: Setting = Setting("replay_store");
 pub(super) const DPOP_MAX_AGE_SECS: Setting = Setting("dpop_max_age_secs");
 
@@ -36,6 +41,14 @@ impl Setting {
     /// Returns the error for an invalid value.
     pub(super) fn wrong(self, expected: impl fmt::Display, found: impl fmt::Display) -> Failure {
         Failure::Setting(format!("{self}: expected {expected}, found {found}"))
+    }
+}
+
+/// Rejects settings that have no effect without another one.
+pub(super) fn none_without(required: Setting, details: &[(Setting, &Option<String>)]) -> Result<(), Failure> {
+    match details.iter().find(|(_, text)| text.is_some()) {
+        Some((detail, _)) => Err(Failure::Setting(format!("{detail} requires {required}"))),
+        None => Ok(()),
     }
 }
 

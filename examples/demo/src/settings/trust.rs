@@ -10,8 +10,8 @@ use scopegate::{
 use scopegate_axum::ProtectedResource;
 
 use super::arguments::Arguments;
-use super::dpop;
 use super::setting::{self, Setting};
+use super::{certificates, dpop};
 use crate::failure::Failure;
 
 /// The form of an issuer's tokens.
@@ -40,6 +40,9 @@ pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBu
     }
     if let Some(dpop) = dpop::dpop(arguments)? {
         verifier = verifier.dpop(dpop);
+    }
+    if let Some(certificates) = certificates::certificates(arguments)? {
+        verifier = verifier.client_certificates(certificates);
     }
     Ok(verifier)
 }
@@ -190,6 +193,9 @@ fn wrong_setting(error: ConfigError) -> Failure {
         }
         ConfigError::OutOfRange { setting: "refresh cooldown", expected, found, .. } => {
             setting::JWKS_COOLDOWN_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "trusted proxies", expected, found, .. } => {
+            setting::TRUSTED_PROXIES.wrong(expected, format_args!("{found:?}"))
         }
         ConfigError::OutOfRange { setting: "age of DPoP proofs", expected, found, .. } => {
             setting::DPOP_MAX_AGE_SECS.wrong(expected, found)

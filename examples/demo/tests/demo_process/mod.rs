@@ -78,6 +78,13 @@ impl Serving {
         serving
     }
 
+    /// Starts the program with these environment variables. It trusts this issuer and its client
+    /// `local-reader`.
+    pub(crate) fn trusting(issuer: &str, settings: &[(&str, &str)]) -> Self {
+        let trust = [("LISTEN", "127.0.0.1:0"), ("ISSUER", issuer), ("CLIENT_ID", "local-reader")];
+        Self::start(&[], &[&trust[..], settings].concat())
+    }
+
     /// Returns the next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();

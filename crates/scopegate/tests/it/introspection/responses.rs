@@ -1,6 +1,6 @@
 //! The error and the HTTP response for each outcome.
 
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use scopegate::http::Authorizer;
 use scopegate::{Error, ErrorKind, Verifier};
 use serde_json::json;
@@ -11,8 +11,8 @@ async fn respond(verifier: &Verifier, token: &str) -> Response<bytes::Bytes> {
     let authorizer = Authorizer::require_scope(verifier, "orders/read").unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    match authorizer.authorize_or_refresh(&headers).await {
-        Ok(claims) => Response::new(claims.unwrap().subject().unwrap().to_owned().into()),
+    match authorizer.authorize_or_refresh(&Method::GET, &Uri::from_static("/orders"), &headers).await {
+        Ok(accepted) => Response::new(accepted.claims().unwrap().subject().unwrap().to_owned().into()),
         Err(rejection) => authorizer.response(&rejection).into_response(),
     }
 }

@@ -129,3 +129,22 @@ async fn set_of_late_published_key_is_accepted_again() {
     let received = events.receive(&set).await;
     assert!(matches!(received, Ok(Received::Applied { .. })), "{received:?}");
 }
+
+#[tokio::test]
+async fn invented_key_does_not_begin_period_of_another() {
+    // RV06: an attacker knows the `jti` of a later SET, and not its key.
+    let local = LocalIssuer::start().await.unwrap();
+    let revocations = Revocations::new();
+    let verifier = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let events = SecurityEvents::builder(&verifier).transmitter(transmitter(&local)).start().unwrap();
+    let of_key = |key: &str| set(&local).claim("jti", "set-7").header("kid", key).sign();
+    let error = events.receive(&of_key("invented")).await.unwrap_err();
+    assert!(matches!(error, SecurityEventError::UnpublishedKey { .. }), "{error:?}");
+    pass(Duration::from_secs(660)).await;
+    let error = events.receive(&of_key("unpublished")).await.unwrap_err();
+    assert!(error.retry_after().is_some(), "{error:?}");
+    // The first one waits no longer. Its fetch is not within the cooldown.
+    pass(Duration::from_secs(60)).await;
+    let error = events.receive(&of_key("invented")).await.unwrap_err();
+    assert_eq!((error.code(), error.retry_after()), ("invalid_key", None), "{error:?}");
+}
