@@ -193,7 +193,9 @@ impl Rejection {
                 Kind::MalformedCertificate
             }
             RejectionReason::Malformed(_) => Kind::Malformed,
-            RejectionReason::Token(Error::PeerAddressUnknown) => Kind::Misconfigured,
+            RejectionReason::Token(Error::PeerAddressUnknown | Error::IntrospectionMisconfigured { .. }) => {
+                Kind::Misconfigured
+            }
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(
                 Error::KeysUnavailable { retry_after, .. }
@@ -203,7 +205,6 @@ impl Rejection {
                 | Error::ReplayStoreUnavailable { retry_after, .. }
                 | Error::IntrospectionUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
-            RejectionReason::Token(Error::IntrospectionMisconfigured { .. }) => Kind::Misconfigured,
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
             }
