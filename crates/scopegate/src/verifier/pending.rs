@@ -196,7 +196,8 @@ impl PendingVerification {
             State::Verified(claims) => return Ok(claims.clone()),
             #[cfg(feature = "fetch")]
             State::Introspecting(introspecting) => {
-                return self.introspected(introspecting, deadline).await;
+                // Rare, so that other requests do not hold the memory of this wait.
+                return Box::pin(self.introspected(introspecting, deadline)).await;
             }
         };
         #[cfg(feature = "fetch")]
@@ -252,7 +253,7 @@ impl PendingVerification {
             // It was verified a moment ago.
             State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
             State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => {
-                self.verify_once_more(deadline).await
+                Box::pin(self.verify_once_more(deadline)).await
             }
         }
     }
