@@ -63,6 +63,9 @@ struct SecurityEvents;
 #[doc = include_str!("../../../docs/guide/status-lists.md")]
 struct StatusLists;
 
+#[doc = include_str!("../../../docs/guide/introspection.md")]
+struct Introspection;
+
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 

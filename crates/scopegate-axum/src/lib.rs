@@ -89,8 +89,9 @@
 //! | a bearer token, if DPoP is required | 401, a `DPoP` challenge without an `error` |
 //! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
 //! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
-//! | any token, while keys, its issuer, revocations or its status list are unavailable | 503, `Retry-After`, no challenge |
+//! | any token, while keys, its issuer, revocations, its status list or introspection are unavailable | 503, `Retry-After`, no challenge |
 //! | a DPoP proof, while the store of used proofs is full or unreachable | 503, `Retry-After`, no challenge |
+//! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
 //! texts are fixed, so responses don't reveal why a token was rejected. The response's extensions
@@ -306,14 +307,16 @@ pub use scopegate::http::{
     MalformedCertificate, MalformedCredentials, MetadataUrl, RejectionReason, request_host,
 };
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, AuthenticationError, ClaimPath, Clock, ConfigError, Decision, Denied, Error,
-    ErrorKind, FeedClaim, FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus,
-    IssuerWithoutAudience, Issuers, NumericDate, Principal, ProofError, Received, RefreshOutcome,
+    AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, ClaimPath, ClientAuthError,
+    ClientAuthentication, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
+    FetchAuthorization, Identity, Introspection, InvalidRevocation, Issuer, IssuerStatus,
+    IssuerWithoutAudience, Issuers, NumericDate, Principal, PrivateKey, ProofError, Received, RefreshOutcome,
     RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
     RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
-    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, SecurityEventError, SecurityEvents,
-    SecurityEventsBuilder, StartPolicy, Status, StatusList, StatusListStatus, TenantList, Tenants,
-    Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret, SecurityEventError, SecurityEvents,
+    SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status, StatusList, StatusListStatus, TenantList,
+    Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of,
+    any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};

@@ -7,7 +7,6 @@ pub(crate) mod failure;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
-mod retry_after;
 pub(crate) mod transport;
 
 use std::fmt;
@@ -17,10 +16,9 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use scopegate_proto::clock::Clock;
-use scopegate_proto::http::HttpClient;
+use scopegate_proto::http::{HttpClient, parse_retry_after};
 use scopegate_proto::url::SecureUrl;
 
-use crate::client_auth::ClientAuthentication;
 use crate::dpop::binding::Binding;
 use crate::dpop::nonces::{Nonce, Role};
 use crate::dpop::target::Target;
@@ -33,11 +31,12 @@ use crate::endpoint::response::{TokenResponse, TokenResponseError, TokenTypes};
 use crate::endpoint::transport::{Response, Transport, send};
 use crate::error::config::ConfigError;
 use crate::error::proof::ProofError;
-use crate::error::words::SentSecrets;
+use scopegate_proto::client_auth::Authenticator;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// The token endpoint of one issuer, for one client.
 pub(crate) struct TokenEndpoint {
-    pub(crate) client: ClientAuthentication,
+    pub(crate) client: Authenticator,
     /// Configured parameters of every request.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) audience: AssertionAudience,
@@ -74,7 +73,7 @@ impl TokenEndpoint {
     pub(crate) fn configured(
         url: SecureUrl,
         transport: &Transport,
-        client: ClientAuthentication,
+        client: Authenticator,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -85,7 +84,7 @@ impl TokenEndpoint {
     pub(crate) fn discovered(
         issuer: SecureUrl,
         transport: Transport,
-        client: ClientAuthentication,
+        client: Authenticator,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -129,8 +128,7 @@ impl TokenEndpoint {
         match &self.source {
             EndpointSource::Configured(endpoint) => Ok(Arc::clone(endpoint)),
             EndpointSource::Discovered(discovery) => {
-                let by_certificate = self.client.identity().is_some();
-                discovery.endpoint(by_certificate, &*self.clock, retry_after).await
+                discovery.endpoint(self.client.has_certificate(), &*self.clock, retry_after).await
             }
         }
     }
@@ -150,7 +148,7 @@ impl TokenEndpoint {
                 key.store_nonce(&response);
             }
         }
-        *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        *retry_after = response.retry_after.and_then(|value| parse_retry_after(&value, self.clock.now()));
         let status = response.status;
         if status == StatusCode::OK {
             return response::token(&response.body, &types, &mut secrets).map_err(|reason| {

@@ -1,18 +1,13 @@
 //! Errors of token requests, and of configurations.
 
 pub(crate) mod config;
-mod decode;
 pub(crate) mod proof;
-pub(crate) mod words;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
-
-/// Maximum number of characters of an excerpt. The descriptions of issuers are sentences.
-const MAX_EXCERPT: usize = 120;
 
 /// The error of a token request.
 ///

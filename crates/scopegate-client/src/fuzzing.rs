@@ -9,8 +9,8 @@ use crate::add_token::challenge;
 use crate::endpoint::discovery;
 use crate::endpoint::error_response;
 use crate::endpoint::response::{self, GrantedScopes, TokenTypes};
-use crate::error::words::SentSecrets;
 use crate::token::{AccessToken, Scheme, TokenScopes};
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// Parses a token response. Returns the token, the lifetime in seconds and the scopes, for
 /// comparisons.

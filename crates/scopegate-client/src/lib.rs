@@ -104,7 +104,6 @@ mod add_token;
 mod credentials;
 mod endpoint;
 mod dpop;
-mod client_auth;
 mod status;
 mod token;
 
@@ -116,6 +115,9 @@ mod error;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use scopegate_proto::client_auth::{
+    AssertionSource, ClientAuthError, ClientAuthentication, PrivateKey, Secret, SigningAlgorithm,
+};
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
 pub use scopegate_proto::scope::{InvalidScope, Scope, Scopes};
@@ -126,11 +128,6 @@ pub use add_token::call_error::CallError;
 pub use add_token::future::ResponseFuture;
 pub use add_token::retry_body::{RetryBody, RetryClonedBody, RetryEmptyBody};
 pub use add_token::service::WithToken;
-pub use client_auth::ClientAuthentication;
-pub use client_auth::assertion_source::AssertionSource;
-pub use client_auth::private_key::PrivateKey;
-pub use client_auth::secret::Secret;
-pub use client_auth::signing_algorithm::SigningAlgorithm;
 pub use credentials::ClientCredentials;
 pub use credentials::builder::ClientCredentialsBuilder;
 pub use dpop::key::DpopKey;

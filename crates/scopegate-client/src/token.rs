@@ -10,12 +10,12 @@ use scopegate_proto::scope::Scopes;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::client_auth::digest::sha256;
 use crate::dpop;
 use crate::dpop::binding::Binding;
 use crate::dpop::nonces::Role;
 use crate::dpop::target::Target;
 use crate::error::proof::ProofError;
+use scopegate_proto::client_auth::sha256;
 
 /// An access token.
 ///

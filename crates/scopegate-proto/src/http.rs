@@ -12,6 +12,7 @@ use crate::url::FetchUrl;
 
 mod client;
 mod error;
+mod retry_after;
 mod settings;
 
 mod build;
@@ -20,6 +21,7 @@ mod proxy;
 
 pub use client::{HttpClient, HttpRequest, HttpResponse};
 pub use error::{ConnectFailure, HttpError, SettingsError};
+pub use retry_after::parse_retry_after;
 pub use settings::{ProxyPolicy, TransportSettings};
 
 use client::Shared;

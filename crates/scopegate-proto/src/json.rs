@@ -124,6 +124,11 @@ impl<'a> JsonObject<'a> {
         self.get(name).is_some()
     }
 
+    /// Removes the members that `keeps` returns `false` for. [`text`](Self::text) stays.
+    pub fn retain(&mut self, mut keeps: impl FnMut(&str, &RawValue) -> bool) {
+        self.members.retain(|(name, value)| keeps(name, value));
+    }
+
     /// Returns the members, ordered by [`shortlex`].
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &'a RawValue)> {
         self.members.iter().map(|(name, value)| (name.as_ref(), *value))

@@ -10,11 +10,14 @@
 //! | [`base64url`] | canonical base64url |
 //! | [`jws`] | the three parts of a compact JWS |
 //! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
+//! | [`token_digest`] | digests of tokens, for tables that hold no token |
 //! | [`scope`] | the scope grammar, and sets of scopes |
 //! | [`url`] | URLs for secrets, URLs of public documents, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | `secret_file` | secrets in small files (feature `fetch`) |
+//! | `client_auth` | authentication of a client by a secret, an assertion or a certificate (feature `client-auth`) |
+//! | `sent_secrets` | strings of a server; a string that quotes a credential is hidden (feature `client-auth`) |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |
 //! | [`excerpt`] | untrusted strings, cut and escaped for logs |
 //!
@@ -23,6 +26,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `fetch` (default) | the modules `http` and `secret_file`, and with them `reqwest` and a TLS stack |
+//! | `client-auth` | the modules `client_auth` and `sent_secrets`, and with them `tokio`. It enables `fetch` |
 //! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
 //!
 //! # Foreign types in the API
@@ -31,6 +35,11 @@
 //! `StatusCode`, `HeaderMap`, `HeaderName` and `HeaderValue` of the `http` crate and `Zeroizing` of
 //! the `zeroize` crate. `reqwest` is not part of the API.
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "client-auth")]
+pub mod client_auth;
+#[cfg(feature = "client-auth")]
+pub mod sent_secrets;
 
 #[cfg(feature = "fetch")]
 pub mod http;
@@ -45,6 +54,8 @@ pub mod jws;
 
 pub mod json;
 pub mod base64url;
+
+pub mod token_digest;
 
 pub mod scope;
 

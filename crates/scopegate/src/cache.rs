@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::cache::entry::{Entry, Usage};
+use crate::cache::entry::{Basis, Entry, Usage};
 use crate::claims::Claims;
 
 /// Longer tokens are not cached. They are rare, and the bound keeps entries small enough to divide
@@ -25,8 +25,10 @@ const WAYS: usize = 4;
 const HASHED_SUFFIX_LEN: usize = 24;
 
 /// A bounded cache of verified tokens. A look-up takes no lock, and an insertion waits for none.
-pub(crate) struct Cache {
-    sets: Box<[Set]>,
+///
+/// `B` is the [basis](Entry::basis) of the entries.
+pub(crate) struct Cache<B> {
+    sets: Box<[Set<B>]>,
     /// Budget for the entries of one set together, including the data they point to.
     bytes_per_set: usize,
     /// The key of the hash: random, and different in each cache.
@@ -37,23 +39,26 @@ pub(crate) struct Cache {
 }
 
 /// The slots that a token may occupy.
-#[derive(Default)]
-struct Set {
-    slots: [Slot; WAYS],
+struct Set<B> {
+    slots: [Slot<B>; WAYS],
     /// The index of the next candidate for eviction. Writers hold the lock while they change a
     /// slot.
     clock_hand: Mutex<usize>,
 }
 
-#[derive(Default)]
-struct Slot {
+struct Slot<B> {
     /// The hash of the entry. It is a hint, so that a look-up loads matching entries only.
     hash: AtomicU64,
     /// Whether the entry had a hit since it was last considered for eviction.
     used: AtomicBool,
     /// The bytes of the entry, or 0 if the slot is empty.
     size: AtomicUsize,
-    entry: ArcSwapOption<Entry>,
+    entry: ArcSwapOption<Entry<B>>,
+}
+
+/// Returns the number of slots of a cache with this capacity.
+pub(crate) fn slots(entries: usize) -> usize {
+    entries.next_multiple_of(WAYS)
 }
 
 /// The result of an insertion.
@@ -66,16 +71,11 @@ pub(crate) enum Insert {
     },
 }
 
-impl Cache {
-    /// Returns the number of slots of a cache with this capacity.
-    pub(crate) fn slots(entries: usize) -> usize {
-        entries.next_multiple_of(WAYS)
-    }
-
+impl<B: Basis> Cache<B> {
     /// Creates a cache for at least this many tokens, in this many bytes. A capacity of 0 disables
     /// it.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
-        let sets: Box<[Set]> = (0..Self::slots(entries) / WAYS).map(|_| Set::default()).collect();
+        let sets: Box<[Set<B>]> = (0..slots(entries) / WAYS).map(|_| Set::default()).collect();
         Self {
             bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0),
             sets,
@@ -103,7 +103,14 @@ impl Cache {
     ///   unless their issuer intends otherwise. From an ECDSA signature, a caller can compute the
     ///   second valid signature for the same claims. The caller cannot choose its end, and it takes
     ///   one more slot.
-    pub(crate) fn find(&self, token: &[u8], is_current: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
+    #[inline]
+    pub(crate) fn find(&self, token: &[u8], is_current: impl FnOnce(&Entry<B>) -> bool) -> Option<Claims> {
+        self.look_up(token, |entry| is_current(entry).then(|| entry.claims().clone()))
+    }
+
+    /// Reads the entry of a cached token. It had a hit if the result is `Some`.
+    #[inline]
+    pub(crate) fn look_up<R>(&self, token: &[u8], read: impl FnOnce(&Entry<B>) -> Option<R>) -> Option<R> {
         let (hash, set) = self.place(token)?;
         for place in &set.slots {
             if place.hash.load(Ordering::Relaxed) != hash {
@@ -111,25 +118,22 @@ impl Cache {
             }
             let entry = place.entry.load();
             let Some(entry) = entry.as_deref() else { continue };
-            let claims = entry.claims();
-            if !claims.matches_token(token) {
+            if !entry.claims().matches_token(token) {
                 continue;
             }
-            if !is_current(entry) {
-                return None;
-            }
+            let found = read(entry)?;
             // Written only if it changes. Otherwise each hit would invalidate the cache line of other cores.
             if !place.used.load(Ordering::Relaxed) {
                 place.used.store(true, Ordering::Relaxed);
             }
-            return Some(claims.clone());
+            return Some(found);
         }
         None
     }
 
     /// Inserts a token that was just verified. Skips it if it is too large, or if another thread is
     /// inserting into the same set. The next request with the token tries again.
-    pub(crate) fn insert(&self, entry: Entry) -> Insert {
+    pub(crate) fn insert(&self, entry: Entry<B>) -> Insert {
         let Some((hash, set)) = self.place(entry.claims().token()) else { return Insert::Skipped };
         let size = entry.weight();
         if size > self.bytes_per_set {
@@ -167,7 +171,7 @@ impl Cache {
 
     /// Returns the token's hash and set, or `None` if the token is too long or the cache is
     /// disabled.
-    fn place(&self, token: &[u8]) -> Option<(u64, &Set)> {
+    fn place(&self, token: &[u8]) -> Option<(u64, &Set<B>)> {
         let end = token.last_chunk::<HASHED_SUFFIX_LEN>().filter(|_| token.len() <= MAX_TOKEN_LEN)?;
         let mut hasher = self.hash.build_hasher();
         hasher.write(end);
@@ -178,9 +182,22 @@ impl Cache {
     }
 }
 
-impl Set {
+impl<B> Default for Set<B> {
+    fn default() -> Self {
+        Self { slots: Default::default(), clock_hand: Mutex::default() }
+    }
+}
+
+impl<B> Default for Slot<B> {
+    fn default() -> Self {
+        let (hash, used, size) = (AtomicU64::default(), AtomicBool::default(), AtomicUsize::default());
+        Self { hash, used, size, entry: ArcSwapOption::empty() }
+    }
+}
+
+impl<B> Set<B> {
     /// Returns the slot of an entry with this hash, or else an empty slot.
-    fn place_of(&self, hash: u64) -> Option<&Slot> {
+    fn place_of(&self, hash: u64) -> Option<&Slot<B>> {
         let same =
             self.slots.iter().find(|place| !place.is_empty() && place.hash.load(Ordering::Relaxed) == hash);
         same.or_else(|| self.slots.iter().find(|place| place.is_empty()))
@@ -189,7 +206,7 @@ impl Set {
     /// Evicts the first entry after the hand that had no hit since the hand last passed. Readers
     /// may mark all entries as used meanwhile, so the last entry of the second round is evicted in
     /// any case.
-    fn evict(&self, clock_hand: &mut usize) -> &Slot {
+    fn evict(&self, clock_hand: &mut usize) -> &Slot<B> {
         let [first, ..] = &self.slots;
         let mut chosen = first;
         for place in self.slots.iter().cycle().skip(*clock_hand).take(2 * WAYS) {
@@ -213,7 +230,7 @@ impl Set {
     }
 }
 
-impl Slot {
+impl<B> Slot<B> {
     fn is_empty(&self) -> bool {
         self.size.load(Ordering::Relaxed) == 0
     }
@@ -223,7 +240,7 @@ impl Slot {
         self.size.store(0, Ordering::Relaxed);
     }
 
-    fn put(&self, hash: u64, size: usize, entry: Entry) {
+    fn put(&self, hash: u64, size: usize, entry: Entry<B>) {
         self.used.store(false, Ordering::Relaxed);
         self.size.store(size, Ordering::Relaxed);
         self.hash.store(hash, Ordering::Relaxed);

@@ -74,11 +74,20 @@ struct Verified {
 pub(crate) struct Lookups {
     /// `None` if the verifier has no revocations.
     pub(crate) revocable: Option<Box<RevocableNames>>,
-    /// `None` if the token has no status that counts.
+    /// `None` if the issuer has no say at each use, so that most tokens have one comparison only.
     #[cfg(feature = "fetch")]
-    pub(crate) status: Option<Box<TokenStatus>>,
+    pub(crate) by_issuer: Option<Box<ByIssuer>>,
     /// The key and the certificate that a request proves. `None` for a token without `cnf`.
     pub(crate) bindings: Option<Box<Bindings>>,
+}
+
+/// The state of the issuer that decides at each use of a token.
+#[cfg(feature = "fetch")]
+pub(crate) struct ByIssuer {
+    /// `None` if the token has no status that counts.
+    pub(crate) status: Option<TokenStatus>,
+    /// The issuer is asked about the token, which is a JWT.
+    pub(crate) is_introspected: bool,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -214,7 +223,8 @@ impl Claims {
         self.0.granted.list()
     }
 
-    /// Returns the expiry time (`exp`).
+    /// Returns the expiry time (`exp`). If the response of an
+    /// [introspection](crate::Issuer::opaque) has none, returns the end of the year 9999.
     pub fn expires_at(&self) -> NumericDate {
         self.0.lifetime.expires_at
     }
@@ -292,8 +302,8 @@ impl Claims {
         &self.0.token
     }
 
-    /// Returns the signed payload, which is one JSON object.
-    #[cfg(feature = "http")]
+    /// Returns the payload, which is one JSON object.
+    #[cfg(any(feature = "http", feature = "fetch"))]
     pub(crate) fn payload(&self) -> &str {
         &self.0.payload
     }
@@ -305,7 +315,20 @@ impl Claims {
     #[cfg(feature = "fetch")]
     #[inline]
     pub(crate) fn status(&self) -> Option<&TokenStatus> {
-        self.0.lookups.status.as_deref()
+        self.0.lookups.by_issuer.as_deref()?.status.as_ref()
+    }
+
+    /// Returns whether the issuer decides at each use, by a status or an introspection.
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn is_decided_at_each_use(&self) -> bool {
+        self.0.lookups.by_issuer.is_some()
+    }
+
+    /// Returns whether the issuer is asked about the token, which is a JWT.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn is_introspected(&self) -> bool {
+        self.0.lookups.by_issuer.as_deref().is_some_and(|by_issuer| by_issuer.is_introspected)
     }
 
     /// Returns the key to which the token is bound.
@@ -408,8 +431,15 @@ impl Lookups {
                 size_of_val(bindings) + bindings.key.as_ref().map_or(0, |_| binding::WEIGHT)
             });
         #[cfg(feature = "fetch")]
-        let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
+        let weight = weight + self.by_issuer.as_deref().map_or(0, ByIssuer::weight);
         weight
+    }
+}
+
+#[cfg(feature = "fetch")]
+impl ByIssuer {
+    fn weight(&self) -> usize {
+        size_of_val(self) + self.status.as_ref().map_or(0, TokenStatus::weight)
     }
 }
 

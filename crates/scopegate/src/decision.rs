@@ -41,6 +41,7 @@ use crate::decision::unverified::Unverified;
 /// | `unacceptable` | rejected | 401 | the header or the claims do not fit an access token |
 /// | `revoked` | rejected | 401 | the token was revoked |
 /// | `invalid_status` | rejected | 401 | the issuer's status list has another status than valid |
+/// | `inactive` | rejected | 401 | the issuer says that the opaque token is not active |
 /// | `wrong_issuer` | rejected | 401 | the token is valid, and its issuer is not [accepted](crate::AcceptedIssuers) for this request |
 /// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
 /// | `insufficient_user_authentication` | rejected | 401 | the token is valid, and its user must authenticate again (RFC 9470) |
@@ -51,6 +52,8 @@ use crate::decision::unverified::Unverified;
 /// | `issuer_unavailable` | undecidable | 503 | the application's function did not decide whether the issuer is trusted |
 /// | `revocations_unavailable` | undecidable | 503 | a source of revocations is older than its limit |
 /// | `status_unavailable` | undecidable | 503 | the token's status list is unavailable |
+/// | `introspection_unavailable` | undecidable | 503 | the issuer's introspection endpoint fails |
+/// | `introspection_misconfigured` | undecidable | 500 | the introspection endpoint rejects the credentials of this API |
 /// | `proof_required` | rejected | 401 | a bearer token, and the verifier requires DPoP |
 /// | `invalid_proof` | rejected | 401 | the DPoP proof is absent or invalid |
 /// | `proof_replayed` | rejected | 401 | the DPoP proof was used before |
@@ -84,7 +87,7 @@ pub enum Verdict {
     Accepted,
     /// The request is rejected: 400, 401 or 403.
     Rejected,
-    /// The token cannot be verified now (503), or by this server (500).
+    /// The token cannot be verified now: 503, or 500 if this server or its API is misconfigured.
     Undecidable,
 }
 
@@ -124,7 +127,7 @@ impl<'a> Decision<'a> {
         error: &'a (dyn std::error::Error + 'static),
         claims: Option<&'a Claims>,
     ) -> Self {
-        let verdict = if matches!(status, 500 | 503) { Verdict::Undecidable } else { Verdict::Rejected };
+        let verdict = if status >= 500 { Verdict::Undecidable } else { Verdict::Rejected };
         Self { level, claims, error: Some(error), status: Some(status), ..Self::new(verdict, reason) }
     }
 

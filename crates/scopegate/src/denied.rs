@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 35] = [
+const RESERVED: [&str; 38] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -83,6 +83,7 @@ const RESERVED: [&str; 35] = [
     "unacceptable",
     "revoked",
     "invalid_status",
+    "inactive",
     "wrong_issuer",
     "insufficient_scope",
     "insufficient_user_authentication",
@@ -92,6 +93,8 @@ const RESERVED: [&str; 35] = [
     "issuer_unavailable",
     "revocations_unavailable",
     "status_unavailable",
+    "introspection_unavailable",
+    "introspection_misconfigured",
     "proof_required",
     "invalid_proof",
     "proof_replayed",

@@ -36,9 +36,12 @@ use crate::token::numeric_date::NumericDate;
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
-///   [`StatusUnavailable`](Error::StatusUnavailable) and
-///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable). The operator of the API must act.
-/// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown). The server is misconfigured.
+///   [`StatusUnavailable`](Error::StatusUnavailable),
+///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable) and
+///   [`IntrospectionUnavailable`](Error::IntrospectionUnavailable). The operator of the API must act.
+/// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown) and
+///   [`IntrospectionMisconfigured`](Error::IntrospectionMisconfigured). The server, or its credentials at
+///   the issuer, are misconfigured.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -57,6 +60,8 @@ pub enum Error {
     /// The token is encrypted (JWE), which this crate does not support. It has five parts, or `enc`
     /// in its header.
     Encrypted,
+    /// An opaque token has characters that a token cannot have (RFC 6750 §2.1), or is empty.
+    NotOneToken,
     /// A part is empty, or is not canonical base64url without padding (RFC 7515 §2).
     #[non_exhaustive]
     NotBase64Url { part: Part },
@@ -196,6 +201,19 @@ pub enum Error {
     /// issuer has too many lists.
     #[non_exhaustive]
     StatusUnavailable { issuer: String, list: Excerpt, retry_after: Duration },
+
+    /// The issuer says that the opaque token is not active (RFC 7662 §2.2): it is unknown, expired or
+    /// revoked.
+    #[non_exhaustive]
+    Inactive { issuer: String },
+    /// It is unknown whether the opaque token is active. The issuer's introspection endpoint failed,
+    /// did not respond in time, or too many tokens were unknown.
+    #[non_exhaustive]
+    IntrospectionUnavailable { issuer: String, retry_after: Duration },
+    /// It is unknown whether the opaque token is active, because the issuer's introspection endpoint
+    /// rejects the credentials of this API (RFC 7662 §2.3).
+    #[non_exhaustive]
+    IntrospectionMisconfigured { issuer: String },
 
     /// The token is valid, and another issuer or tenant issued it than this request
     /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to

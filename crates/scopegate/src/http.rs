@@ -54,7 +54,8 @@
 //! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
 //! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
 //! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
-//! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
+//! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
+//! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
 //! Each body is a problem document (RFC 9457), and each response has `Cache-Control: no-store`. The
 //! texts are fixed, so responses don't reveal why a token was rejected. [`Authorizer::record`] logs

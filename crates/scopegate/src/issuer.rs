@@ -17,7 +17,10 @@ pub(crate) mod key_config;
 mod keycloak;
 mod limits;
 mod name;
+
 mod okta;
+#[cfg(feature = "fetch")]
+pub(crate) mod opaque;
 mod pem;
 pub(crate) mod policy;
 pub(crate) mod registry;
@@ -42,6 +45,8 @@ use crate::error::config::ConfigError;
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::{address, only_compared};
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::IntrospectionRules;
 use crate::issuer::policy::{Policy, Tenancy};
 use crate::token::algorithm::Algorithm;
 
@@ -75,6 +80,7 @@ use crate::token::algorithm::Algorithm;
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
+/// | any that issues opaque tokens | [`opaque`](Self::opaque) |
 /// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
 /// A preset only sets values for these checks:
@@ -101,6 +107,8 @@ pub struct Issuer {
     pub(crate) policy: Policy,
     #[cfg(feature = "fetch")]
     pub(crate) fetch: FetchRules,
+    #[cfg(feature = "fetch")]
+    pub(crate) introspection: IntrospectionRules,
 }
 
 /// An issuer that still needs a rule about the audience or the client.
@@ -346,6 +354,8 @@ impl Issuer {
         self.check_name()?;
         self.check_rules()?;
         self.check_limits()?;
+        #[cfg(feature = "fetch")]
+        self.check_introspection()?;
         let setting = if empty(&audience.audiences) {
             "at least one audience"
         } else if empty(&audience.clients) {
@@ -403,6 +413,8 @@ impl IssuerWithoutAudience {
             policy,
             #[cfg(feature = "fetch")]
             fetch: FetchRules::default(),
+            #[cfg(feature = "fetch")]
+            introspection: IntrospectionRules::default(),
         })
     }
 

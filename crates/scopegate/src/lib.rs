@@ -74,6 +74,12 @@
 //! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
 //! not `VALID` are rejected. See [`StatusList`].
 //!
+//! # Opaque tokens
+//!
+//! With [`Issuer::opaque`], the verifier asks an issuer's introspection endpoint about its
+//! opaque tokens (RFC 7662). With [`Issuer::and_introspect`], it also asks about JWTs that the issuer
+//! can revoke. Results are cached for 10 s, and calls are bounded. See [`Introspection`].
+//!
 //! # DPoP
 //!
 //! With the feature `http`, `VerifierBuilder::dpop` accepts or requires tokens that are bound to a key
@@ -114,7 +120,7 @@
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | verifications. An `expired` token may be forged, because lifetimes are checked before the signature |
 //! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | decided requests, once for each verifier whose layers they pass. Needs the feature `http` |
 //! | `scopegate_dpop_proofs_total` | `outcome`: `recorded`, `replayed`, `unavailable` | valid DPoP proofs, when their use is recorded. `unavailable`: the store is full or unreachable. Needs the feature `http` |
-//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
+//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens, without opaque ones |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer`, without `other` | a gauge: the time at which the current keys were requested, in seconds since 1970. `NaN` when the issuer is no longer trusted |
@@ -129,6 +135,10 @@
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `held`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
+//! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
+//! | `scopegate_introspection_lookups_total` | `outcome`: `hit`, `miss` | look-ups of introspected tokens in the cache of results |
+//! | `scopegate_introspection_cache_changes_total` | `issuer`; `change`: `stored`, `evicted`, `skipped` | cached results; `skipped` is a result that was too large or met another insertion |
+//! | `scopegate_introspections_prevented_total` | `issuer`; `reason`: `over_budget`, `suspended`, `queue_full`, `not_called`, `too_many_waiting`, `timed_out` | requests without a result of a call; with `not_called`, calls that got no place |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! The label `issuer` has the issuers that were given to the builder, and transmitters of security
@@ -136,9 +146,10 @@
 //!
 //! # Not supported
 //!
-//! - Encrypted tokens (JWE), and opaque tokens (introspection).
-//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
-//!   [`Revocations`] contain the entries that the application and its feeds add.
+//! - Encrypted tokens (JWE).
+//! - Other questions to the issuer whether a token was revoked than introspection and
+//!   [status lists](StatusList). [`Revocations`] contain the entries that the application and its
+//!   feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
@@ -152,6 +163,8 @@ mod test_util;
 mod issuer;
 mod tenants;
 mod status;
+#[cfg(feature = "fetch")]
+mod introspection;
 mod cache;
 mod revocation;
 #[cfg(feature = "fetch")]
@@ -211,6 +224,8 @@ pub use error::authentication::AuthenticationError;
 pub use error::config::ConfigError;
 pub use error::kind::ErrorKind;
 #[cfg(feature = "fetch")]
+pub use introspection::Introspection;
+#[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
 #[cfg(feature = "fetch")]
@@ -245,6 +260,10 @@ pub use verifier::builder::VerifierBuilder;
 #[cfg(feature = "fetch")]
 pub use verifier::start_policy::StartPolicy;
 
+#[cfg(feature = "fetch")]
+pub use scopegate_proto::client_auth::{
+    AssertionSource, ClientAuthError, ClientAuthentication, PrivateKey, Secret, SigningAlgorithm,
+};
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
 pub use scopegate_proto::json::JsonError;

@@ -97,6 +97,46 @@ pub(crate) fn status_list_fetched(issuer: &IssuerLabel, succeeded: bool) {
     let _ = (issuer, succeeded);
 }
 
+/// Counts a call of an introspection endpoint, or a request that a stale result accepted.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspected(issuer: &IssuerLabel, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_introspections_total", "issuer" => issuer.as_str().to_owned(), "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, outcome);
+}
+
+/// Counts a look-up of an introspected token in the cache of results.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspection_looked_up(hit: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_introspection_lookups_total", "outcome" => if hit { "hit" } else { "miss" })
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = hit;
+}
+
+/// Counts results that were stored, evicted or not stored.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspection_cache_changed(issuer: &IssuerLabel, change: &'static str, count: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_introspection_cache_changes_total", "issuer" => issuer.as_str().to_owned(), "change" => change)
+        .increment(u64::try_from(count).unwrap_or(u64::MAX));
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, change, count);
+}
+
+/// Counts a request without a result, because its call is prevented or not awaited.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspection_prevented(issuer: &IssuerLabel, reason: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_introspections_prevented_total", "issuer" => issuer.as_str().to_owned(), "reason" => reason)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, reason);
+}
+
 /// Counts a call of a resolver of issuers.
 #[cfg(feature = "fetch")]
 pub(crate) fn resolved(outcome: &'static str) {

@@ -4,6 +4,8 @@ pub(crate) mod algorithm;
 pub(crate) mod header;
 pub(crate) mod key_name;
 pub(crate) mod numeric_date;
+#[cfg(any(feature = "fetch", feature = "http"))]
+pub(crate) mod token68;
 
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::{CompactJws, JwsError, Part};
@@ -12,7 +14,7 @@ use crate::error::Error;
 
 /// Maximum length of a token. It bounds the work that an attacker can cause with base64 and JSON.
 /// Real access tokens are much shorter, and servers limit a whole header section to 8–64 KiB.
-const MAX_LENGTH: usize = 16 * 1024;
+pub(crate) const MAX_LENGTH: usize = 16 * 1024;
 
 /// Splits a token and decodes its parts. Nothing is verified or interpreted.
 pub(crate) fn split(token: &[u8]) -> Result<CompactJws, Error> {

@@ -5,13 +5,18 @@
 #[cfg(feature = "http")]
 pub(crate) mod bound;
 pub(crate) mod builder;
+#[cfg(feature = "fetch")]
+mod by_introspection;
 mod cached;
 mod changes;
 mod decide;
 pub(crate) mod hooks;
-pub(crate) mod key_wait;
+#[cfg(feature = "fetch")]
+pub(crate) mod introspecting;
 #[cfg(feature = "fetch")]
 mod key_sources;
+pub(crate) mod key_wait;
+#[cfg(feature = "fetch")]
 mod listed_status;
 pub(crate) mod member;
 mod notices;
@@ -35,6 +40,7 @@ use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
 
 use crate::cache::Cache;
+use crate::cache::key_ref::KeyRef;
 #[cfg(feature = "http")]
 use crate::certificate::CertificatePolicy;
 use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
@@ -53,6 +59,9 @@ use crate::token::numeric_date::NumericDate;
 #[cfg(feature = "http")]
 use crate::verifier::bound::BoundTokens;
 use crate::verifier::hooks::Hooks;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::Lookup;
+#[cfg(feature = "fetch")]
 use crate::verifier::listed_status::with_valid_status;
 use crate::verifier::outcome::NotAccepted;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
@@ -81,7 +90,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     trust: Trust,
     clock: Arc<dyn Clock>,
-    cache: Cache,
+    cache: Cache<KeyRef>,
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
@@ -104,7 +113,7 @@ impl Verifier {
     pub(crate) fn new(
         trust: Trust,
         clock: Arc<dyn Clock>,
-        cache: Cache,
+        cache: Cache<KeyRef>,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
         #[cfg(feature = "http")] bound: Option<BoundTokens>,
@@ -166,6 +175,12 @@ impl Verifier {
     /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///     checks run at each use of a token.
     ///
+    /// For an [opaque](crate::Issuer::opaque) token, a result of its issuer's endpoint replaces the
+    /// first seven points. A JWT of an issuer with
+    /// [`and_introspect`](crate::Issuer::and_introspect) needs a result after these points, at each
+    /// use. Without a cached result, the error is [`Error::IntrospectionUnavailable`], and a call
+    /// begins in the background.
+    ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
@@ -185,26 +200,40 @@ impl Verifier {
     /// Verifies a token with the keys and the lists as they are.
     #[inline]
     fn verify_now(&self, token: Presented<'_>) -> Result<Claims, Error> {
-        match self.verify_inner(token, OverdueKeys::Use) {
+        self.without_waiting(self.verify_inner(token, OverdueKeys::Use))
+    }
+
+    /// Returns the error of a verification that does not wait.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(clippy::unused_self, reason = "it is the same call with the feature")
+    )]
+    fn without_waiting(&self, verified: Result<Claims, NotAccepted>) -> Result<Claims, Error> {
+        match verified {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => Err(introspecting.error()),
         }
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
     /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// The call waits in four cases:
+    /// The call waits in five cases:
     ///
     /// - The token names an unknown key.
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
     /// - The token's status list is missing or overdue.
+    /// - The token is introspected, and there is no cached result.
     ///
-    /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
+    /// It waits at most 2 s in all, or as long as the
+    /// [time limit](crate::Introspection::timeout) of an introspection if that is more. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
     /// after its first use. The call does not wait for an unknown key while the
     /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts.
@@ -256,6 +285,11 @@ impl Verifier {
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return Attempt::Pending(Box::new(pending));
+            }
         };
         Attempt::Done(self.decide(result, certificate))
     }
@@ -270,6 +304,15 @@ impl Verifier {
     #[cfg(feature = "http")]
     pub(crate) fn certificates(&self) -> Option<&CertificatePolicy> {
         self.0.certificates.as_ref()
+    }
+
+    /// Returns whether requests may have a client certificate.
+    #[cfg(feature = "fetch")]
+    fn reads_certificates(&self) -> bool {
+        #[cfg(feature = "http")]
+        return self.certificates().is_some();
+        #[cfg(not(feature = "http"))]
+        false
     }
 
     /// Returns whether tokens without a certificate are rejected.
@@ -344,9 +387,47 @@ impl Verifier {
     fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return with_valid_status(claims, now);
+            return self.looked_up(claims, token.token, now);
         }
+        #[cfg(feature = "fetch")]
+        if let Some(issuer) = self.opaque_issuer(token.token) {
+            return self.verify_opaque(token, issuer, now);
+        }
+        self.count_miss(token.scheme);
         self.verify_uncached(token, now, overdue)
+    }
+
+    /// Returns the claims of a verified JWT if its issuer does not say otherwise.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "it is the same call with the feature"
+        )
+    )]
+    fn looked_up(&self, claims: Claims, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "fetch")]
+        if claims.is_decided_at_each_use() {
+            return self.decided_by_issuer(claims, token, now);
+        }
+        #[cfg(not(feature = "fetch"))]
+        let _ = (token, now);
+        Ok(claims)
+    }
+
+    #[cfg(feature = "fetch")]
+    fn decided_by_issuer(
+        &self,
+        claims: Claims,
+        token: &[u8],
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
+        match self.introspect_verified(claims, token, now) {
+            Lookup::Decided(result) => with_valid_status(result?, now),
+            Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+        }
     }
 }
 

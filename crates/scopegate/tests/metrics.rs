@@ -2,11 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
-use scopegate::{Issuer, Revocation, RevocationFile, Revocations, StatusList, Verifier};
+use scopegate::{
+    ClientAuthentication, Introspection, Issuer, Revocation, RevocationFile, Revocations, StatusList,
+    Verifier,
+};
 use scopegate_issuer::{Fault, LocalIssuer};
 use serde_json::json;
 use testkit::{LOCAL_CLIENT, builder_trusting};
@@ -30,7 +38,7 @@ fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
 
 #[tokio::test]
 async fn counters_match_their_names() {
-    // A19, B23
+    // A19, B23, IN17
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
@@ -107,9 +115,11 @@ async fn counters_match_their_names() {
     let after = revocations_are_counted(&local, &snapshotter).await;
 
     let listed = count_status_lists(&local, &snapshotter).await;
+    let introspected = count_introspections(&snapshotter).await;
 
     // Values of tokens never become labels: the names are the same as before.
-    let names: Vec<_> = seen.keys().chain(after.keys()).chain(listed.keys()).collect();
+    let names: Vec<_> =
+        seen.keys().chain(after.keys()).chain(listed.keys()).chain(introspected.keys()).collect();
     for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
     {
         let invented = local.mint().header("kid", hostile.as_str()).sign();
@@ -173,6 +183,39 @@ async fn revocations_are_counted(local: &LocalIssuer, snapshotter: &Snapshotter)
     drop((revocations, verifying, source));
     std::fs::remove_file(&path).unwrap();
     after
+}
+
+/// Introspects tokens, also while the endpoint fails. Returns the metrics.
+async fn count_introspections(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let status = Arc::new(AtomicU16::new(200));
+    let current = Arc::clone(&status);
+    let respond = move |body: String| async move {
+        let active = r#"{"active":true,"aud":"api"}"#;
+        let json = if body.starts_with("token=valid&") { active } else { r#"{"active":false}"# };
+        let status = StatusCode::from_u16(current.load(Ordering::Relaxed)).unwrap();
+        (status, [(CONTENT_TYPE, "application/json")], json)
+    };
+    let url = testkit::serve(Router::new().fallback(respond)).await;
+    let client = ClientAuthentication::client_secret_basic("orders-api", "s3cret");
+    let introspection = Introspection::by_client(&url, client).unwrap();
+    let introspection = introspection.cache_for(Duration::ZERO).serve_stale(Duration::from_secs(60));
+    let issuer = Issuer::opaque("https://opaque.example", introspection).unwrap().audience("api");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    assert!(verifier.verify_or_refresh("valid").await.is_ok());
+    assert!(verifier.verify_or_refresh("unknown").await.is_err());
+    status.store(500, Ordering::Relaxed);
+    assert!(verifier.verify_or_refresh("valid").await.is_ok());
+    status.store(401, Ordering::Relaxed);
+    assert!(verifier.verify_or_refresh("another").await.is_err());
+    let seen = read(snapshotter);
+    for (outcome, expected) in
+        [("active", 1.0), ("rejected", 1.0), ("failed", 1.0), ("stale", 1.0), ("misconfigured", 1.0)]
+    {
+        let metric =
+            format!("scopegate_introspections_total{{issuer=https://opaque.example,outcome={outcome}}}");
+        assert_eq!(seen.get(&metric), Some(&expected), "{metric} in {seen:?}");
+    }
+    seen
 }
 
 /// Verifies tokens of a status list and of a list that does not exist. Returns the metrics.

@@ -182,9 +182,12 @@ mod tests {
 
     #[test]
     fn grpc_rejection_is_trailers_only_with_status_200() {
-        for (code, number) in
-            [(Code::PermissionDenied, "7"), (Code::Unavailable, "14"), (Code::Unauthenticated, "16")]
-        {
+        for (code, number) in [
+            (Code::PermissionDenied, "7"),
+            (Code::Internal, "13"),
+            (Code::Unavailable, "14"),
+            (Code::Unauthenticated, "16"),
+        ] {
             let response = trailers_only(code, "100 % no").map(axum_core::body::Body::from);
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], "application/grpc");

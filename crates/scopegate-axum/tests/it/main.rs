@@ -17,6 +17,7 @@ mod rejection;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod decision;
+mod introspection;
 #[cfg(feature = "dpop")]
 mod dpop;
 #[cfg(not(feature = "dpop"))]

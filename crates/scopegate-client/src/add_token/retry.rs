@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::add_token::Api;
 use crate::add_token::rejection::{Rejection, rejection};
 use crate::credentials::ClientCredentials;
-use crate::error::words::SentSecrets;
 use crate::token::AccessToken;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// The retries of one request. Each kind is tried once, which bounds them.
 pub(super) struct Retries<'a> {

@@ -8,7 +8,6 @@ use scopegate_proto::clock::{Clock, SystemClock};
 use scopegate_proto::scope::{InvalidScope, Scopes};
 use scopegate_proto::url::{SecureUrl, is_absolute_uri, issuer_identifier};
 
-use crate::client_auth::ClientAuthentication;
 use crate::credentials::ClientCredentials;
 use crate::credentials::pool::SourcePool;
 use crate::credentials::source::Settings;
@@ -18,6 +17,7 @@ use crate::endpoint::request::{Grant, RESERVED};
 use crate::endpoint::transport::Transport;
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
 use crate::error::config::ConfigError;
+use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 
 /// Builds [`ClientCredentials`]. [`build`](Self::build) reports invalid settings.
 #[must_use = "a builder does nothing until it is built"]
@@ -251,21 +251,19 @@ impl ClientCredentialsBuilder {
     /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set.
     /// Returns another [`ConfigError`] if a setting is invalid.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
-        self.client.check()?;
+        let client = Authenticator::new(self.client.clone())?;
         self.check_settings()?;
         self.check_parameters()?;
         let scopes: Result<Scopes, InvalidScope> = self.scopes.iter().map(|scope| scope.parse()).collect();
         let grant = Grant { scopes: scopes?, resources: resources(self.resources)? };
-        let transport = Transport::new(&self.client, &self.roots)?;
+        let transport = Transport::new(&client, &self.roots)?;
         let invalid = |setting| move |error| ConfigError::invalid_url(setting, error);
         let issuer = self.issuer.map(|issuer| issuer_identifier(&issuer)).transpose();
         let issuer = issuer.map_err(invalid("issuer"))?;
         let audience = match &issuer {
-            _ if self.assertion_for_endpoint && self.client.needs_audience() => {
-                AssertionAudience::TokenEndpoint
-            }
+            _ if self.assertion_for_endpoint && client.needs_audience() => AssertionAudience::TokenEndpoint,
             Some(issuer) => AssertionAudience::Issuer(issuer.written().into()),
-            None if self.client.needs_audience() && self.token_endpoint.is_some() => {
+            None if client.needs_audience() && self.token_endpoint.is_some() => {
                 return Err(ConfigError::NoAssertionAudience);
             }
             None => AssertionAudience::Unused,
@@ -273,10 +271,10 @@ impl ClientCredentialsBuilder {
         let mut endpoint = match (self.token_endpoint, issuer) {
             (Some(url), _) => {
                 let url = SecureUrl::parse(&url).map_err(invalid("token endpoint"))?;
-                TokenEndpoint::configured(url, &transport, self.client, audience, self.clock)?
+                TokenEndpoint::configured(url, &transport, client, audience, self.clock)?
             }
             (None, Some(issuer)) => {
-                TokenEndpoint::discovered(issuer, transport, self.client, audience, self.clock)?
+                TokenEndpoint::discovered(issuer, transport, client, audience, self.clock)?
             }
             (None, None) => return Err(ConfigError::NoTokenEndpoint),
         };

@@ -52,14 +52,14 @@ mod tests {
     use scopegate_proto::url::SecureUrl;
 
     use super::*;
-    use crate::client_auth::ClientAuthentication;
     use crate::endpoint::AssertionAudience;
     use crate::endpoint::transport::Transport;
+    use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 
     #[tokio::test]
     async fn equal_grants_share_source_and_unused_are_bounded() {
         let url = SecureUrl::parse("http://127.0.0.1:1/token").unwrap();
-        let client = ClientAuthentication::client_secret_basic("c", "s");
+        let client = Authenticator::new(ClientAuthentication::client_secret_basic("c", "s")).unwrap();
         let transport = Transport::new(&client, []).unwrap();
         let unused = AssertionAudience::Unused;
         let endpoint =

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use scopegate_proto::base64url;
 use serde_json::{Value, json};
 
-use crate::client_auth::private_key::PrivateKey;
-use crate::client_auth::signing_algorithm::SigningAlgorithm;
 use crate::error::config::ConfigError;
+use scopegate_proto::client_auth::{PrivateKey, SigningAlgorithm};
 
 /// The key to which tokens are bound (DPoP, RFC 9449). Pass it to
 /// [`ClientCredentialsBuilder::dpop`](crate::ClientCredentialsBuilder::dpop).

@@ -6,10 +6,10 @@ use http::HeaderValue;
 use scopegate_proto::base64url;
 use serde_json::json;
 
-use crate::client_auth::private_key::random_bytes;
 use crate::dpop::key::ProofKey;
 use crate::dpop::nonces::Nonce;
 use crate::error::proof::ProofError;
+use scopegate_proto::client_auth::random_bytes;
 
 /// The request that a proof is for.
 pub(crate) struct ProvenRequest<'a> {

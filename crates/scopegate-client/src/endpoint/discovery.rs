@@ -7,17 +7,17 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use http::StatusCode;
 use scopegate_proto::clock::Clock;
-use scopegate_proto::http::HttpClient;
+use scopegate_proto::http::{HttpClient, parse_retry_after};
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::{FetchUrl, SecureUrl};
 use tokio::time::Instant;
 
+use crate::endpoint::Endpoint;
 use crate::endpoint::error_response::error_response;
 use crate::endpoint::failure::RequestError;
 use crate::endpoint::transport::{Transport, send};
-use crate::endpoint::{Endpoint, retry_after};
 use crate::error::config::ConfigError;
-use crate::error::words::SentSecrets;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// An issuer whose token endpoint is read from its metadata.
 pub(crate) struct Discovery {
@@ -116,7 +116,7 @@ impl Discovery {
         retry_after: &mut Option<Duration>,
     ) -> Result<SecureUrl, RequestError> {
         let response = send(self.http.get(url)).await?;
-        let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
+        let requested_wait = response.retry_after.and_then(|value| parse_retry_after(&value, clock.now()));
         *retry_after = requested_wait.max(*retry_after);
         if response.status != StatusCode::OK {
             // The request had no secret.

@@ -6,7 +6,7 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 use serde_json::value::RawValue;
 
-use crate::error::words::SentSecrets;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// The error code and the description, if they can be read and shown.
 #[derive(Debug, Default)]

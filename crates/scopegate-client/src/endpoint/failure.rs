@@ -9,12 +9,12 @@ use http::StatusCode;
 use scopegate_proto::http::HttpError;
 use scopegate_proto::metadata::MetadataError;
 
-use crate::client_auth::assertion_source::AssertionError;
 use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
 use crate::error::proof::ProofError;
+use scopegate_proto::client_auth::AssertionError;
 
 /// A failed request.
 pub(crate) struct Failure {

@@ -3,8 +3,7 @@
 use scopegate_proto::scope::Scopes;
 use zeroize::Zeroizing;
 
-use crate::client_auth::ClientAuthParams;
-use crate::client_auth::form::push_encoded;
+use scopegate_proto::client_auth::{ClientAuthParams, form};
 
 /// The requested scopes and resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,24 +39,13 @@ pub(crate) fn body(
     pairs.extend(grant.resources.iter().map(|resource| ("resource", resource.as_str())));
     pairs.extend(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     pairs.extend(auth.parameters.iter().map(|(name, value)| (*name, value.as_str())));
-
-    let capacity = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
-    let mut body = Zeroizing::new(String::with_capacity(capacity));
-    for (position, (name, value)) in pairs.into_iter().enumerate() {
-        if position > 0 {
-            body.push('&');
-        }
-        push_encoded(&mut body, name);
-        body.push('=');
-        push_encoded(&mut body, value);
-    }
-    body
+    form(&pairs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::words::SentSecrets;
+    use scopegate_proto::sent_secrets::SentSecrets;
 
     #[test]
     fn body_has_grant_scopes_resources_parameters_and_client() {

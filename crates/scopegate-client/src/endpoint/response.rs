@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::dpop;
 use crate::dpop::binding::Binding;
-use crate::error::words::SentSecrets;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// A token and its parameters.
 pub(crate) struct TokenResponse {

@@ -7,8 +7,8 @@ use scopegate_proto::http::{HttpClient, HttpClients, HttpError, HttpRequest, Tra
 use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
 
-use crate::client_auth::ClientAuthentication;
 use crate::error::config::ConfigError;
+use scopegate_proto::client_auth::Authenticator;
 
 /// Maximum length of a body. The largest tokens have a few kilobytes, because headers hold no more.
 const MAX_BODY: usize = 64 * 1024;
@@ -24,15 +24,12 @@ impl Transport {
     /// Checks the certificates: the authorities besides the system's, and the certificate of the
     /// client if it has one.
     pub(crate) fn new<'a>(
-        client: &ClientAuthentication,
+        client: &Authenticator,
         root_certificates: impl IntoIterator<Item = &'a Vec<u8>>,
     ) -> Result<Self, ConfigError> {
         let settings = TransportSettings::new(concat!("scopegate-client/", env!("CARGO_PKG_VERSION")));
         let settings = root_certificates.into_iter().fold(settings, TransportSettings::root_certificates);
-        let settings = match client.identity() {
-            Some(identity) => settings.identity(identity.as_str()),
-            None => settings,
-        };
+        let settings = client.transport(settings);
         settings.check()?;
         Ok(Self { clients: HttpClients::default(), settings })
     }
@@ -74,11 +71,14 @@ pub(crate) async fn send(request: HttpRequest) -> Result<Response, HttpError> {
 
 #[cfg(test)]
 mod tests {
+    use scopegate_proto::client_auth::ClientAuthentication;
+
     use super::*;
 
     #[test]
     fn metadata_and_tokens_share_one_client() {
         let by_secret = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let by_secret = Authenticator::new(by_secret).unwrap();
         let transport = Transport::new(&by_secret, []).unwrap();
         let url = |text| SecureUrl::parse(text).unwrap();
         let used = (

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use scopegate_proto::client_auth::ClientAuthError;
 use scopegate_proto::http::SettingsError;
 use scopegate_proto::scope::InvalidScope;
 use scopegate_proto::url::UrlError;
@@ -76,6 +77,27 @@ impl ConfigError {
 impl From<InvalidScope> for ConfigError {
     fn from(error: InvalidScope) -> Self {
         Self::InvalidScope { found: error.found.as_str().to_owned() }
+    }
+}
+
+impl From<ClientAuthError> for ConfigError {
+    fn from(error: ClientAuthError) -> Self {
+        match error {
+            ClientAuthError::Empty { setting, .. } => Self::Empty { setting },
+            ClientAuthError::InvalidKey { expected, .. } => Self::InvalidKey { expected },
+            ClientAuthError::WrongAlgorithm { expected, found, .. } => {
+                Self::WrongAlgorithm { expected, found }
+            }
+            ClientAuthError::InvalidAssertionType { found, .. } => Self::InvalidAssertionType { found },
+            ClientAuthError::InvalidClientId { expected, found, .. } => {
+                Self::InvalidClientId { expected, found }
+            }
+            ClientAuthError::InvalidClientSecret { expected, .. } => Self::InvalidClientSecret { expected },
+            ClientAuthError::InvalidCertificate { setting, source, .. } => {
+                Self::InvalidCertificate { setting, source }
+            }
+            other => Self::InvalidCertificate { setting: "client authentication", source: other.into() },
+        }
     }
 }
 

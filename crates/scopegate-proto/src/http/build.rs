@@ -15,12 +15,17 @@
 //!
 //! `tests/neighbours` enables all of them.
 
+use std::time::Duration;
+
 use reqwest::{Client, redirect, retry, tls};
 
 use crate::http::certificates;
 use crate::http::error::SettingsError;
 use crate::http::proxy;
 use crate::http::settings::{ProxyPolicy, Route, TransportSettings};
+
+/// Short, because servers and proxies close idle connections.
+const IDLE: Duration = Duration::from_secs(5);
 
 pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Client, SettingsError> {
     let roots = certificates::roots(&settings.root_certificates)?;
@@ -42,8 +47,10 @@ pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Clien
         // replace the configured URL by one that the server names.
         .redirect(redirect::Policy::none())
         .referer(false)
-        // A connection that died while the process was suspended looks alive, and a fetch over it hangs.
-        .pool_max_idle_per_host(0)
+        // By default none: a connection that died while the process was suspended looks alive, and a
+        // fetch over it hangs.
+        .pool_max_idle_per_host(settings.idle_connections)
+        .pool_idle_timeout(IDLE)
         // Retries are the caller's decision, because the caller knows the effects of a request.
         .retry(retry::never())
         // Also removes the system's proxies.

@@ -3,7 +3,6 @@
 use std::array;
 use std::time::Duration;
 
-use crate::cache::key_ref::KeyRef;
 use crate::checks::lifetime::ValidTimes;
 use crate::claims::Claims;
 use crate::sharded_arc::{SHARD_SIZE, shard_index};
@@ -12,19 +11,26 @@ use crate::sharded_arc::{SHARD_SIZE, shard_index};
 /// costs an allocation when a token is inserted.
 const SHARDS: usize = 4;
 
+/// The reason why a token was accepted, which may end before the token does.
+pub(crate) trait Basis {
+    /// Returns an upper bound of the bytes that it points to and does not share.
+    fn weight(&self) -> usize;
+}
+
 /// A verified token.
-pub(crate) struct Entry {
+pub(crate) struct Entry<B> {
     /// The same claims with a reference count for each shard. A thread's number selects its shard.
     claims: [Claims; SHARDS],
-    pub(crate) key: KeyRef,
+    /// For a JWT, its key.
+    pub(crate) basis: B,
     /// By the issuer's leeway.
     pub(crate) valid: ValidTimes,
 }
 
-impl Entry {
-    pub(crate) fn new(claims: &Claims, key: KeyRef, leeway: Duration) -> Self {
+impl<B: Basis> Entry<B> {
+    pub(crate) fn new(claims: &Claims, basis: B, leeway: Duration) -> Self {
         let valid = claims.lifetime().valid_times(leeway);
-        Self { claims: array::from_fn(|_| claims.new_shard()), key, valid }
+        Self { claims: array::from_fn(|_| claims.new_shard()), basis, valid }
     }
 
     /// Returns the claims for this thread.
@@ -39,7 +45,7 @@ impl Entry {
 
     /// Returns an upper bound of the bytes of the entry and of the data it points to.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + self.claims().weight() + self.key.weight() + SHARDS * SHARD_SIZE
+        size_of::<Self>() + self.claims().weight() + self.basis.weight() + SHARDS * SHARD_SIZE
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cache::entry::Basis;
 use crate::keys::fetched::{OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::Key;
@@ -64,18 +65,6 @@ impl KeyRef {
         }
     }
 
-    /// Returns an upper bound of the bytes that it points to and does not share.
-    pub(crate) fn weight(&self) -> usize {
-        match &self.named_by {
-            NamedBy::Nothing | NamedBy::KeyId => 0,
-            NamedBy::Thumbprints(names) => {
-                let KeyId::Thumbprints(names) = &**names else { return 0 };
-                let bytes: usize = names.iter().flatten().map(|name| name.len()).sum();
-                size_of::<KeyId<'_>>() + size_of_val(&**names) + bytes + AROUND_ALLOCATIONS
-            }
-        }
-    }
-
     /// Returns whether the token's header leads to this key in the current set, the set may be
     /// used, and the issuer and the tenant are still trusted. That counts as a use of the issuer.
     pub(crate) fn is_current<'t>(
@@ -103,5 +92,18 @@ impl KeyRef {
             self.seen_in.store(set.id(), Ordering::Relaxed);
         }
         same
+    }
+}
+
+impl Basis for KeyRef {
+    fn weight(&self) -> usize {
+        match &self.named_by {
+            NamedBy::Nothing | NamedBy::KeyId => 0,
+            NamedBy::Thumbprints(names) => {
+                let KeyId::Thumbprints(names) = &**names else { return 0 };
+                let bytes: usize = names.iter().flatten().map(|name| name.len()).sum();
+                size_of::<KeyId<'_>>() + size_of_val(&**names) + bytes + AROUND_ALLOCATIONS
+            }
+        }
     }
 }

@@ -105,6 +105,19 @@ impl AudiencePolicy {
         Ok(IssuedFor { audience: audience.unwrap_or_default(), client, is_service_account })
     }
 
+    /// Checks the members of a response about a verified token, if they are stated. The client is
+    /// named by `client_id` (RFC 7662 §2.2), whatever claim the tokens of the issuer have.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn check_stated(&self, members: &JsonObject<'_>) -> Result<(), Error> {
+        if let Some(audience) = self.audience(members)? {
+            self.check_audience(Some(&audience))?;
+        }
+        match optional_name(members, "client_id")? {
+            Some(client) => self.check_client(Some(&client)),
+            None => Ok(()),
+        }
+    }
+
     fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {
         let expected = match (&self.audiences, found) {
             (AllowList::Any, _) | (AllowList::NotConfigured, None) => return Ok(()),

@@ -81,17 +81,53 @@ const PROVEN_BY_CERTIFICATE: &str = "x5t#S256";
 /// §3.2 to §3.5, mutual TLS (RFC 8705 §3.1), DPoP (RFC 9449 §6.1) and OSCORE (RFC 9203 §3.2.1).
 const BINDINGS: [&str; 7] = ["jwk", "jwe", "kid", "jku", PROVEN_BY_CERTIFICATE, PROVEN_BY_DPOP, "osc"];
 
+/// Rejects a response that binds a verified token in another way than the token itself says. The
+/// token would be accepted without the proof that its issuer requires.
+#[cfg(feature = "fetch")]
+pub(crate) fn check_same(response: &JsonObject<'_>, token: &JsonObject<'_>) -> Result<(), Error> {
+    let (Some(stated), own) = (confirmation(response)?, confirmation(token)?) else { return Ok(()) };
+    let differs = |binding: &&str| {
+        let own = own.as_ref().and_then(|own| own.get(binding)).and_then(string);
+        stated.get(binding).is_some_and(|stated| string(stated).is_none() || string(stated) != own)
+    };
+    match BINDINGS.into_iter().find(differs) {
+        Some(binding) => Err(Error::SenderConstrained { binding }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(feature = "fetch")]
+fn confirmation<'a>(members: &JsonObject<'a>) -> Result<Option<JsonObject<'a>>, Error> {
+    let confirmation = members.get("cnf").map(|value| JsonObject::from_text(value.get()));
+    confirmation.transpose().map_err(|_| Error::SenderConstrained { binding: "cnf, malformed" })
+}
+
 /// Returns the bindings of a token, if the request proves them.
-///
-/// Rejects a token with a binding that the request does not prove: an attacker who steals the token
-/// could use it as a bearer token. Also rejects a token without a key under a scheme that proves
-/// one. Unknown members of `cnf` are ignored (RFC 7800 §3.1).
 pub(crate) fn check(
     payload: &JsonObject<'_>,
     presented: Presented<'_>,
 ) -> Result<Option<Box<Bindings>>, Error> {
+    let reads_certificate = *presented.certificate != PresentedCertificate::NotRead;
+    let bindings = read(payload, presented.token, presented.scheme, reads_certificate)?;
+    if let Some(bindings) = &bindings {
+        bindings.check(presented.scheme, presented.certificate)?;
+    }
+    Ok(bindings)
+}
+
+/// Returns the bindings of a token, which each request must prove.
+///
+/// Rejects a token with a binding that such requests do not prove: an attacker who steals the token
+/// could use it as a bearer token. Also rejects a token without a key under a scheme that proves
+/// one. Unknown members of `cnf` are ignored (RFC 7800 §3.1).
+pub(crate) fn read(
+    payload: &JsonObject<'_>,
+    token: &[u8],
+    scheme: Scheme,
+    reads_certificate: bool,
+) -> Result<Option<Box<Bindings>>, Error> {
     let Some(confirmation) = payload.get("cnf") else {
-        return match presented.scheme {
+        return match scheme {
             Scheme::Bearer => Ok(None),
             Scheme::Dpop => Err(Error::NotSenderConstrained),
         };
@@ -99,20 +135,20 @@ pub(crate) fn check(
     let malformed = Error::SenderConstrained { binding: "cnf, malformed" };
     let confirmation = JsonObject::from_text(confirmation.get()).map_err(|_| malformed.clone())?;
     let may_prove = |binding: &str| match binding {
-        PROVEN_BY_DPOP => presented.scheme == Scheme::Dpop,
-        PROVEN_BY_CERTIFICATE => *presented.certificate != PresentedCertificate::NotRead,
+        PROVEN_BY_DPOP => scheme == Scheme::Dpop,
+        PROVEN_BY_CERTIFICATE => reads_certificate,
         _ => false,
     };
     let mut bindings = BINDINGS.into_iter().filter(|binding| confirmation.contains(binding));
     if let Some(binding) = bindings.find(|binding| !may_prove(binding)) {
         return Err(Error::SenderConstrained { binding });
     }
-    let key = match (presented.scheme, confirmation.get(PROVEN_BY_DPOP)) {
+    let key = match (scheme, confirmation.get(PROVEN_BY_DPOP)) {
         (Scheme::Bearer, _) => None,
         (Scheme::Dpop, None) => return Err(Error::NotSenderConstrained),
         (Scheme::Dpop, Some(thumbprint)) => {
             let thumbprint = string(thumbprint).ok_or_else(|| malformed.clone())?;
-            Some(Binding::new(&thumbprint, presented.token).ok_or_else(|| malformed.clone())?)
+            Some(Binding::new(&thumbprint, token).ok_or_else(|| malformed.clone())?)
         }
     };
     let certificate = match confirmation.get(PROVEN_BY_CERTIFICATE) {
@@ -125,7 +161,5 @@ pub(crate) fn check(
     if key.is_none() && certificate.is_none() {
         return Ok(None);
     }
-    let bindings = Bindings { key, certificate };
-    bindings.check(presented.scheme, presented.certificate)?;
-    Ok(Some(Box::new(bindings)))
+    Ok(Some(Box::new(Bindings { key, certificate })))
 }

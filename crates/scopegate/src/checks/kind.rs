@@ -159,6 +159,11 @@ impl TokenKind {
         {
             return Err(not_access("token_use", "access", Some(token_use)));
         }
+        self.check_marks(payload, tenant)
+    }
+
+    /// Checks all marks except for `token_use`.
+    pub(crate) fn check_marks(&self, payload: &JsonObject<'_>, tenant: Option<&str>) -> Result<(), Error> {
         // An ID token informs a client about a sign-in. It grants its holder no access.
         let nonce = match self.nonce {
             NonceRule::Refused => payload.get_non_null("nonce"),

@@ -81,6 +81,10 @@ pub enum ConfigError {
     /// [`source`](std::error::Error::source).
     #[non_exhaustive]
     KeysNotFetched { issuer: String, url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The credentials of this API at an introspection endpoint are invalid. The reason is the
+    /// [`source`](std::error::Error::source).
+    #[non_exhaustive]
+    InvalidClientAuthentication { source: Box<dyn std::error::Error + Send + Sync> },
     /// The HTTP client could not be set up, for example because the system has no certificate
     /// authorities.
     #[non_exhaustive]
@@ -182,6 +186,7 @@ impl fmt::Display for ConfigError {
             Self::KeysNotFetched { issuer, url, .. } => {
                 write!(f, "could not fetch the keys of {issuer} from {url}")
             }
+            Self::InvalidClientAuthentication { .. } => f.write_str("the client authentication is invalid"),
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
             Self::RevocationsNotRead { path, .. } => write!(f, "no revocations from {path}"),
             Self::MissingOrigin => f.write_str("DPoP: expected the origin of the API, found none"),
@@ -200,6 +205,7 @@ impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::KeysNotFetched { source, .. }
+            | Self::InvalidClientAuthentication { source }
             | Self::HttpClient { source }
             | Self::RevocationsNotRead { source, .. } => Some(source.as_ref()),
             _ => None,

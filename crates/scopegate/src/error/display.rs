@@ -16,6 +16,7 @@ impl fmt::Display for Error {
             }
             Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
+            Self::NotOneToken => f.write_str("the token is empty or has characters that no token has"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
             Self::InvalidJson { part, found } => write!(f, "the {part} is {found}"),
             Self::MalformedHeader { parameter, expected, found } => {
@@ -127,6 +128,14 @@ impl fmt::Display for Error {
                 write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
             }
             Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::Inactive { issuer } => write!(f, "{issuer} says that the token is not active"),
+            Self::IntrospectionUnavailable { issuer, retry_after } => {
+                let wait = retry_after.as_secs();
+                write!(f, "introspection at {issuer} is unavailable; next attempt in {wait} s")
+            }
+            Self::IntrospectionMisconfigured { issuer } => {
+                write!(f, "introspection at {issuer} rejects the credentials of this API")
+            }
             Self::WrongIssuer { by, expected, found, .. } if expected.is_empty() => {
                 let found = found.as_deref().unwrap_or("none");
                 write!(f, "this request accepts no {by}, found a token of {found}")

@@ -9,7 +9,7 @@ use crate::error::Error;
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `Inactive`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `InsufficientUserAuthentication` | 401 | the client: let the user authenticate again |
 /// | `UserRequired` | 403 | the client's author: the route is for users |
@@ -19,6 +19,8 @@ use crate::error::Error;
 /// | `IssuerUnavailable` | 503 | the operator: it is unknown whether the issuer is trusted |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
+/// | `IntrospectionUnavailable` | 503 | the operator: an introspection endpoint fails |
+/// | `IntrospectionMisconfigured` | 500 | the operator: the credentials of the API are invalid |
 /// | `ProofRequired`, `InvalidProof`, `ProofReplayed` | 401 | the client: send a valid DPoP proof |
 /// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
 /// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
@@ -27,7 +29,7 @@ use crate::error::Error;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The token is not a signed JWT in canonical form.
+    /// The token is neither a signed JWT in canonical form nor an opaque token.
     Malformed,
     /// The token names no trusted issuer.
     Untrusted,
@@ -49,6 +51,8 @@ pub enum ErrorKind {
     Revoked,
     /// The token is valid, and its issuer's status list says otherwise.
     InvalidStatus,
+    /// The issuer says that the opaque token is not active.
+    Inactive,
     /// The token is valid, and its issuer is not accepted for this request.
     WrongIssuer,
     /// The token is valid and lacks a scope.
@@ -70,6 +74,11 @@ pub enum ErrorKind {
     RevocationsUnavailable,
     /// The token could not be verified, because its status list is unavailable.
     StatusUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint fails.
+    IntrospectionUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint rejects the
+    /// credentials of this API.
+    IntrospectionMisconfigured,
     /// The verifier requires a DPoP proof with each token.
     ProofRequired,
     /// The DPoP proof is absent or invalid.
@@ -115,6 +124,9 @@ impl ErrorKind {
             Self::RevocationsUnavailable => "revocations_unavailable",
             Self::InvalidStatus => "invalid_status",
             Self::StatusUnavailable => "status_unavailable",
+            Self::Inactive => "inactive",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::IntrospectionMisconfigured => "introspection_misconfigured",
             Self::ProofRequired => "proof_required",
             Self::InvalidProof => "invalid_proof",
             Self::ProofReplayed => "proof_replayed",
@@ -135,8 +147,9 @@ impl ErrorKind {
             | Self::IssuerUnavailable
             | Self::RevocationsUnavailable
             | Self::StatusUnavailable
-            | Self::ReplayStoreUnavailable => 503,
-            Self::PeerAddressUnknown => 500,
+            | Self::ReplayStoreUnavailable
+            | Self::IntrospectionUnavailable => 503,
+            Self::PeerAddressUnknown | Self::IntrospectionMisconfigured => 500,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -147,6 +160,7 @@ impl ErrorKind {
             | Self::Unacceptable
             | Self::Revoked
             | Self::InvalidStatus
+            | Self::Inactive
             | Self::WrongIssuer
             | Self::InsufficientUserAuthentication
             | Self::ProofRequired
@@ -172,6 +186,7 @@ impl Error {
             Self::TooLong { .. }
             | Self::NotThreeParts { .. }
             | Self::Encrypted
+            | Self::NotOneToken
             | Self::NotBase64Url { .. }
             | Self::InvalidJson { .. }
             | Self::MalformedHeader { .. } => ErrorKind::Malformed,
@@ -205,6 +220,9 @@ impl Error {
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
             Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
             Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
+            Self::Inactive { .. } => ErrorKind::Inactive,
+            Self::IntrospectionUnavailable { .. } => ErrorKind::IntrospectionUnavailable,
+            Self::IntrospectionMisconfigured { .. } => ErrorKind::IntrospectionMisconfigured,
             Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::InsufficientUserAuthentication { .. } => ErrorKind::InsufficientUserAuthentication,

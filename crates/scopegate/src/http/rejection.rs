@@ -44,8 +44,8 @@ pub enum RejectionReason {
     /// malformed header for the client certificate: 400.
     Malformed(MalformedCredentials),
     /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
-    /// keys are unavailable, or a source of revocations is too old: 503. The server is misconfigured:
-    /// 500.
+    /// keys or introspection are unavailable, or a source of revocations is too old: 503. The server is
+    /// misconfigured, or the issuer rejects the credentials of this API: 500.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -193,14 +193,17 @@ impl Rejection {
                 Kind::MalformedCertificate
             }
             RejectionReason::Malformed(_) => Kind::Malformed,
-            RejectionReason::Token(Error::PeerAddressUnknown) => Kind::Misconfigured,
+            RejectionReason::Token(Error::PeerAddressUnknown | Error::IntrospectionMisconfigured { .. }) => {
+                Kind::Misconfigured
+            }
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(
                 Error::KeysUnavailable { retry_after, .. }
                 | Error::IssuerUnavailable { retry_after, .. }
                 | Error::RevocationsUnavailable { retry_after }
                 | Error::StatusUnavailable { retry_after, .. }
-                | Error::ReplayStoreUnavailable { retry_after, .. },
+                | Error::ReplayStoreUnavailable { retry_after, .. }
+                | Error::IntrospectionUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope

@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Unavailable {
         retry_after: Duration,
     },
-    /// The server lacks something that the decision needs.
+    /// The server lacks something that the decision needs. A retry does not help.
     Misconfigured,
 }
 

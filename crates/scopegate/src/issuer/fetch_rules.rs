@@ -28,6 +28,12 @@ enum TlsRule {
     NotRequired,
 }
 
+impl FetchRules {
+    pub(super) fn allows_missing_tls(&self) -> bool {
+        self.tls == TlsRule::NotRequired
+    }
+}
+
 impl Issuer {
     /// Fetches this issuer's keys and metadata also without TLS, from `http` URLs on a network.
     /// Default: `http` is accepted on loopback addresses only.
@@ -106,7 +112,7 @@ impl Issuer {
     /// Returns the URL that is fetched first, or `None` if keys are static.
     pub(crate) fn fetched_url(&self) -> Result<Option<FetchUrl>, ConfigError> {
         let (setting, written, url) = match &self.keys {
-            KeyConfig::Static(..) => return Ok(None),
+            KeyConfig::Static(..) | KeyConfig::None => return Ok(None),
             KeyConfig::Discovery(address) => ("issuer", address.written(), Ok(address.clone())),
             KeyConfig::JwksUri(url) => ("jwks_uri", url.as_str(), FetchUrl::parse_allowing_http(url)),
             KeyConfig::Derived { issuer, jwks_uri } => {

@@ -22,6 +22,9 @@ pub(crate) enum KeyConfig {
     /// Static keys as JSON. If they were read before, the key set is included, so that no key is
     /// prepared twice.
     Static(String, Option<Arc<KeySet>>),
+    /// Tokens are opaque.
+    #[cfg(feature = "fetch")]
+    None,
 }
 
 impl KeyConfig {
@@ -52,6 +55,8 @@ impl fmt::Debug for KeyConfig {
             }
             Self::Discovery(address) => f.debug_tuple("Discovery").field(&address.url().as_str()).finish(),
             Self::Static(..) => f.write_str("Static"),
+            #[cfg(feature = "fetch")]
+            Self::None => f.write_str("None"),
         }
     }
 }

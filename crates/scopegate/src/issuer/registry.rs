@@ -10,6 +10,8 @@ use scopegate_proto::url::{issuer_identifier, redacted};
 
 use crate::error::Error;
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::OpaqueIssuers;
 use crate::issuer::trusted::TrustedIssuer;
 
 /// Maximum number of issuers in an error, because a verifier may trust hundreds.
@@ -29,6 +31,9 @@ pub(crate) struct Registry {
     with_tenants: Vec<Arc<TrustedIssuer>>,
     /// The issuer whose tokens may lack `iss`.
     unnamed: Option<Arc<TrustedIssuer>>,
+    /// `None` if every token is a JWT.
+    #[cfg(feature = "fetch")]
+    opaque: Option<OpaqueIssuers>,
 }
 
 impl Registry {
@@ -45,7 +50,21 @@ impl Registry {
         listed.sort_unstable_by(|a, b| shortlex(a, b));
         let listed = listed.into_iter().map(Arc::clone).collect();
         let unnamed = declared.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
-        Self { issuers, declared, listed, with_tenants, unnamed }
+        Self {
+            issuers,
+            #[cfg(feature = "fetch")]
+            opaque: OpaqueIssuers::new(&declared),
+            declared,
+            listed,
+            with_tenants,
+            unnamed,
+        }
+    }
+
+    /// Returns the issuers of opaque tokens, if there are some.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn opaque(&self) -> Option<&OpaqueIssuers> {
+        self.opaque.as_ref()
     }
 
     /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens

@@ -8,6 +8,8 @@ use scopegate_proto::jws::CompactJws;
 
 use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
+#[cfg(feature = "fetch")]
+use crate::introspection::introspector::Introspector;
 use crate::issuer::policy::{Policy, Tenancy};
 use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
@@ -33,6 +35,29 @@ pub(crate) struct TrustedIssuer {
     /// `None` if the claim `status` is ignored.
     #[cfg(feature = "fetch")]
     pub(crate) status_lists: Option<Arc<Lists>>,
+    /// `None` if tokens are JWTs.
+    #[cfg(feature = "fetch")]
+    pub(crate) introspection: Option<Arc<TrustedIntrospection>>,
+}
+
+/// The tokens that are introspected.
+#[cfg(feature = "fetch")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Introspected {
+    /// Tokens that are no JWTs. The issuer has no keys.
+    OpaqueTokens,
+    /// Every token, also JWTs. The issuer has no keys.
+    AllTokens,
+    /// JWTs, after they were verified.
+    VerifiedJwts,
+}
+
+/// The introspection of a trusted issuer.
+#[cfg(feature = "fetch")]
+pub(crate) struct TrustedIntrospection {
+    pub(crate) introspector: Arc<Introspector>,
+    pub(crate) prefix: Option<Box<str>>,
+    pub(crate) applies_to: Introspected,
 }
 
 /// The tenant of a token, by the name of its issuer.
@@ -84,12 +109,37 @@ impl TrustedIssuer {
             leeway,
             #[cfg(feature = "fetch")]
             status_lists: None,
+            #[cfg(feature = "fetch")]
+            introspection: None,
         }
     }
 
     #[cfg(feature = "fetch")]
     pub(crate) fn with_status_lists(self, lists: Arc<Lists>) -> Self {
         Self { status_lists: Some(lists), ..self }
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn with_introspection(self, introspection: TrustedIntrospection) -> Self {
+        Self { introspection: Some(Arc::new(introspection)), ..self }
+    }
+
+    /// Returns whether the issuer's tokens are introspected, at this point.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn introspects(&self, tokens: Introspected) -> bool {
+        self.introspection.as_ref().is_some_and(|introspection| introspection.applies_to == tokens)
+    }
+
+    /// Returns whether the issuer's tokens are accepted by introspection alone.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.introspects(Introspected::OpaqueTokens) || self.introspects(Introspected::AllTokens)
+    }
+
+    /// Returns the prefix of opaque tokens.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn token_prefix(&self) -> Option<&str> {
+        self.introspection.as_ref()?.prefix.as_deref()
     }
 
     /// Returns the same issuer without its cached tokens.
@@ -102,6 +152,8 @@ impl TrustedIssuer {
             leeway: self.leeway,
             #[cfg(feature = "fetch")]
             status_lists: self.status_lists.clone(),
+            #[cfg(feature = "fetch")]
+            introspection: self.introspection.clone(),
         }
     }
 
@@ -121,6 +173,8 @@ impl TrustedIssuer {
             leeway: self.leeway,
             #[cfg(feature = "fetch")]
             status_lists: self.status_lists.clone(),
+            #[cfg(feature = "fetch")]
+            introspection: self.introspection.clone(),
         }))
     }
 

@@ -22,6 +22,10 @@ impl NumericDate {
     #[cfg(feature = "fetch")]
     pub(crate) const DISTANT_FUTURE: Self = Self(f64::INFINITY);
 
+    /// The latest date that a token can have, for opaque tokens without `exp`.
+    #[cfg(feature = "fetch")]
+    pub(crate) const LATEST: Self = Self(MAX_SECONDS);
+
     /// Parses a claim's value. Returns `None` if it is not a JSON number, or is after the year 9999
     /// or as far before 1970.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! Which tokens that are bound to a key are accepted?
 
 use crate::cache::Cache;
+use crate::cache::key_ref::KeyRef;
 use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::dpop::Policy;
@@ -17,7 +18,7 @@ use crate::verifier::pending::{BoundAttempt, PendingVerification};
 /// found there. Tokens that are bound to a certificate only are in the cache of bearer tokens.
 pub(crate) struct BoundTokens {
     pub(crate) policy: Policy,
-    pub(crate) cache: Cache,
+    pub(crate) cache: Cache<KeyRef>,
 }
 
 impl Verifier {
@@ -38,6 +39,11 @@ impl Verifier {
                     return BoundAttempt::Pending(Box::new(pending));
                 };
                 Err(error)
+            }
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return BoundAttempt::Pending(Box::new(pending));
             }
             // The proof comes first: a stolen token without its key causes no fetch of the list.
             #[cfg(feature = "fetch")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, slots};
 #[cfg(feature = "http")]
 use crate::certificate::ClientCertificates;
 use crate::claims::Claims;
@@ -21,6 +21,8 @@ use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::{Marks, check_marks};
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
@@ -499,11 +501,13 @@ impl VerifierBuilder {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
         }
+        #[cfg(feature = "fetch")]
+        check_marks(self.issuers.iter().filter(|issuer| issuer.is_opaque()).map(Marks::of_configured))?;
         if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::slots(self.cache_entries) * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < slots(self.cache_entries) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });

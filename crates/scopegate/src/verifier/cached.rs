@@ -32,15 +32,24 @@ impl Verifier {
                 None => true,
                 Some(bindings) => bindings.check(token.scheme, token.certificate).is_ok(),
             };
-            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant) && is_proven()
+            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant) && is_proven()
         });
-        metrics::looked_up(claims.is_some());
+        if claims.is_some() {
+            metrics::looked_up(true);
+        }
         claims
+    }
+
+    /// Counts a token that is not cached. Opaque tokens are not counted: they have another cache.
+    pub(super) fn count_miss(&self, scheme: Scheme) {
+        if self.cache_of(scheme).is_some_and(|cache| !cache.is_off()) {
+            metrics::looked_up(false);
+        }
     }
 
     /// Returns the cache for tokens that are presented in this scheme.
     #[inline]
-    pub(super) fn cache_of(&self, scheme: Scheme) -> Option<&Cache> {
+    pub(super) fn cache_of(&self, scheme: Scheme) -> Option<&Cache<KeyRef>> {
         match scheme {
             Scheme::Bearer => Some(&self.0.cache),
             #[cfg(feature = "http")]

@@ -10,8 +10,11 @@ use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
+use crate::introspection::Introspection;
+use crate::introspection::introspector::{Caller, Introspector};
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
 use crate::keys::fetch::endpoint::{JwksEndpoint, http_client};
 use crate::keys::fetch::transport::Transport;
@@ -66,6 +69,24 @@ impl KeySources {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
         Self { transport, clock, refresh, permits, lists, running: Mutex::default() }
+    }
+
+    /// Creates the introspector of an issuer's tokens.
+    pub(super) fn introspector(
+        &self,
+        introspection: &Introspection,
+        issuer: &TrustedIssuer,
+        label: &IssuerLabel,
+        runtime: Handle,
+    ) -> Result<Arc<Introspector>, ConfigError> {
+        let caller = Caller {
+            issuer: Arc::clone(&issuer.identifier),
+            label: label.clone(),
+            leeway: issuer.leeway,
+            clock: Arc::clone(&self.clock),
+            runtime,
+        };
+        introspection.introspector(caller, &self.transport)
     }
 
     pub(super) fn cooldown(&self) -> Duration {

@@ -1,14 +1,11 @@
 //! Is the status of a token valid, by its list as it is now?
 
 use crate::claims::Claims;
-#[cfg(feature = "fetch")]
 use crate::error::Error;
 use crate::token::numeric_date::NumericDate;
-#[cfg(feature = "fetch")]
 use crate::verifier::Verifier;
 use crate::verifier::outcome::NotAccepted;
 
-#[cfg(feature = "fetch")]
 impl Verifier {
     /// Returns whether a valid token waits for its status list. A revoked token does not, and causes
     /// no fetch.
@@ -30,17 +27,9 @@ impl Verifier {
 }
 
 /// Returns the claims if the token has no status, or a valid one by a current list.
-#[inline]
-#[cfg_attr(
-    not(feature = "fetch"),
-    allow(clippy::unnecessary_wraps, reason = "it is the same call with the feature")
-)]
 pub(super) fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
-    #[cfg(feature = "fetch")]
     if claims.status().is_some_and(|status| !status.is_valid(now)) {
         return Err(NotAccepted::StatusUnknown(claims));
     }
-    #[cfg(not(feature = "fetch"))]
-    let _ = now;
     Ok(claims)
 }

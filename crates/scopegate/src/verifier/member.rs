@@ -9,6 +9,10 @@ use tokio::runtime::Handle;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::IntrospectionRules;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::TrustedIntrospection;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
@@ -54,6 +58,11 @@ pub(crate) struct Member {
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        // Credentials are not compared. The replaced introspector leaves its memory to the new one.
+        #[cfg(feature = "fetch")]
+        if self.issuer.introspection.is_some() || other.issuer.introspection.is_some() {
+            return false;
+        }
         self.has_keys_of(other)
             && self.issuer.identifier == other.issuer.identifier
             && self.issuer.policy.is_same_as(&other.issuer.policy)
@@ -80,6 +89,23 @@ impl Member {
             && let Some(issuer) = Arc::get_mut(&mut self.issuer)
         {
             issuer.status_lists.clone_from(&theirs.status_lists);
+        }
+    }
+
+    /// Takes over the memory of the introspector that it will replace. Otherwise each change would
+    /// ask about all tokens again, and take them for invented ones.
+    #[cfg(feature = "fetch")]
+    pub(super) fn take_introspections_of(&mut self, before: &Self) {
+        let (ours, theirs) = (&self.issuer, &before.issuer);
+        let same_rules = ours.leeway == theirs.leeway && ours.policy.is_same_as(&theirs.policy);
+        if let Some(theirs) = &theirs.introspection
+            && let Some(issuer) = Arc::get_mut(&mut self.issuer)
+            && let Some(ours) = issuer.introspection.as_mut().and_then(Arc::get_mut)
+        {
+            let same_rules = same_rules && ours.applies_to == theirs.applies_to;
+            if let Some(introspector) = Arc::get_mut(&mut ours.introspector) {
+                introspector.take_over(&theirs.introspector, same_rules);
+            }
         }
     }
 
@@ -150,13 +176,20 @@ impl MemberFactory {
         let notices = Notices::new(&issuer, label, &self.log_limit);
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),
+            #[cfg(feature = "fetch")]
+            KeyConfig::None => (None, None),
             _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
+        #[cfg(feature = "fetch")]
+        let introspection = issuer.introspection.clone();
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
                 (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
             }
+            // There are no keys, so no JWT of the issuer is valid.
+            #[cfg(feature = "fetch")]
+            (KeyConfig::None, None) => (no_keys(&identifier, &policy.key_rules())?, None),
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
@@ -166,6 +199,8 @@ impl MemberFactory {
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer, label)?;
+        #[cfg(feature = "fetch")]
+        let issuer = self.with_introspection(issuer, label, introspection)?;
         let issuer = Arc::new(issuer);
         Ok((Member { issuer, source, source_use, static_jwks }, notices))
     }
@@ -207,6 +242,23 @@ impl MemberFactory {
         Ok(issuer.with_status_lists(lists))
     }
 
+    /// Adds the introspection of opaque tokens, if the issuer has one.
+    #[cfg(feature = "fetch")]
+    fn with_introspection(
+        &self,
+        issuer: TrustedIssuer,
+        label: &IssuerLabel,
+        rules: IntrospectionRules,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        let Some((introspection, applies_to)) = rules.applied else { return Ok(issuer) };
+        let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
+        let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
+        let runtime = handle(runtime.as_ref())?;
+        let introspector = sources.introspector(&introspection, &issuer, label, runtime)?;
+        let prefix = rules.prefix.map(String::into_boxed_str);
+        Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
+    }
+
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
     fn source(&self, issuer: &Issuer, _label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
@@ -218,6 +270,17 @@ impl MemberFactory {
 #[cfg(feature = "fetch")]
 fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
     runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
+}
+
+/// Returns the keys of an issuer without keys.
+#[cfg(feature = "fetch")]
+fn no_keys(issuer: &str, accepted: &KeyRules) -> Result<Keys, ConfigError> {
+    match KeySet::from_json(br#"{"keys":[]}"#, accepted, None) {
+        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
+    }
 }
 
 fn static_keys(

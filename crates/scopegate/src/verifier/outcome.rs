@@ -12,6 +12,8 @@ use crate::claims::Claims;
 use crate::error::Error;
 use crate::issuer::trusted::{Missing, MissingKey, TrustedIssuer};
 #[cfg(feature = "fetch")]
+use crate::verifier::introspecting::Introspecting;
+#[cfg(feature = "fetch")]
 use crate::verifier::resolver::Resolution;
 
 pub(crate) enum NotAccepted {
@@ -21,6 +23,9 @@ pub(crate) enum NotAccepted {
     /// The token is valid, and a status list that is missing or overdue may say otherwise, or does.
     #[cfg(feature = "fetch")]
     StatusUnknown(Claims),
+    /// The authorization server is being asked about an opaque token.
+    #[cfg(feature = "fetch")]
+    Introspecting(Box<Introspecting>),
 }
 
 /// The reason why a token is not accepted now.

@@ -1,4 +1,5 @@
-//! Verifications that wait for a key, an issuer or a status list, with bounds on time and number.
+//! Verifications that wait for a key, an issuer, a status list or an introspection, with bounds on
+//! time and number.
 
 use std::fmt;
 
@@ -13,10 +14,16 @@ use crate::claims::Claims;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
+#[cfg(feature = "fetch")]
+use crate::token;
 use crate::verifier::Verifier;
+#[cfg(feature = "fetch")]
+use crate::verifier::by_introspection::proven;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::{Introspecting, Lookup};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
-use crate::verifier::outcome::UnresolvedIssuer;
+use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::End;
@@ -33,6 +40,7 @@ pub enum Verification {
     /// - The token's key is unknown, or the issuer's keys are missing or overdue. A fetch is due or
     ///   under way.
     /// - The token's status list is missing or overdue. A fetch is due or under way.
+    /// - The token is introspected, and a call to its issuer is under way.
     Pending(PendingVerification),
 }
 
@@ -68,6 +76,9 @@ enum State {
     /// A valid token, whose status list is missing or overdue.
     #[cfg(feature = "fetch")]
     Verified(Claims),
+    /// An opaque token.
+    #[cfg(feature = "fetch")]
+    Introspecting(Box<Introspecting>),
 }
 
 /// The parts of a token that could not be verified yet.
@@ -107,8 +118,19 @@ impl PendingVerification {
         self.certificate.as_deref().unwrap_or(&PresentedCertificate::NotRead)
     }
 
-    /// Waits for the issuer, the key and the status list, at most 2 s in all, and then verifies the
-    /// token.
+    /// Waits for the outcome of an introspection.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn for_introspection(
+        verifier: &Verifier,
+        token: Presented<'_>,
+        introspecting: Box<Introspecting>,
+    ) -> Self {
+        Self::in_state(verifier, token, State::Introspecting(introspecting))
+    }
+
+    /// Waits for the issuer, the key, the status list and the introspection, at most 2 s in all, and then
+    /// verifies the token. If the [time limit](crate::Introspection::timeout) of the introspection
+    /// is longer, waits as long as that.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -143,7 +165,9 @@ impl PendingVerification {
         #[cfg(feature = "fetch")]
         let result = match (result, &self.state) {
             // As without waiting: the proof is checked before the status list is fetched.
-            (Ok(claims), State::Unverified(_)) if self.verifier.waits_for_status(&claims) => {
+            (Ok(claims), State::Unverified(_) | State::Introspecting(_))
+                if self.verifier.waits_for_status(&claims) =>
+            {
                 match self.verifier.check_proof(&claims, proof) {
                     Ok(_) => self.with_settled_status(claims, deadline).await,
                     Err(error) => Err(error),
@@ -156,10 +180,10 @@ impl PendingVerification {
         self.verifier.decide_bound(result, proof)
     }
 
-    /// Waits for the key of the token, if it is not verified yet.
+    /// Waits for the key of the token, if it is not verified yet, and for its introspection.
     async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
         // By reference, so that the future holds the state once.
-        match &self.state {
+        let verified = match &self.state {
             State::Unverified(Unverified { waits_for: WaitsFor::Key(unknown), parts }) => {
                 self.verify_with_key(parts, unknown, deadline).await
             }
@@ -169,7 +193,50 @@ impl PendingVerification {
                 Box::pin(self.verify_when_resolved(parts, unresolved, deadline)).await
             }
             #[cfg(feature = "fetch")]
-            State::Verified(claims) => Ok(claims.clone()),
+            State::Verified(claims) => return Ok(claims.clone()),
+            #[cfg(feature = "fetch")]
+            State::Introspecting(introspecting) => {
+                // Rare, so that other requests do not hold the memory of this wait.
+                return Box::pin(self.introspected(introspecting, deadline)).await;
+            }
+        };
+        #[cfg(feature = "fetch")]
+        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
+            Lookup::Decided(result) => result,
+            // Rare, so that other requests do not hold the memory of this wait.
+            Lookup::Pending(introspecting) => {
+                Box::pin(async move { self.introspected(&introspecting, deadline).await }).await
+            }
+        }
+        #[cfg(not(feature = "fetch"))]
+        verified
+    }
+
+    /// Waits for the outcome of an introspection. Meanwhile the token may have expired, its key may
+    /// be withdrawn, and its issuer may be distrusted.
+    #[cfg(feature = "fetch")]
+    async fn introspected(&self, introspecting: &Introspecting, deadline: Instant) -> Result<Claims, Error> {
+        let claims = introspecting.settled(longer_deadline(introspecting, deadline)).await?;
+        if introspecting.is_about_jwt() {
+            return self.verify_again(&token::split(&self.token)?);
+        }
+        if introspecting.is_trusted(self.verifier.now()) {
+            return proven(claims, self.presented());
+        }
+        Box::pin(self.verify_once_more(deadline)).await
+    }
+
+    /// Verifies the token once more. Its issuer may have to be asked again.
+    #[cfg(feature = "fetch")]
+    async fn verify_once_more(&self, deadline: Instant) -> Result<Claims, Error> {
+        match self.verifier.verify_inner(self.presented(), OverdueKeys::Use) {
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                // Rare, so that other requests do not hold the memory of this wait.
+                let deadline = longer_deadline(&introspecting, deadline);
+                let claims = Box::pin(async move { introspecting.settled(deadline).await }).await?;
+                self.verifier.check_status(proven(claims, self.presented())?)
+            }
+            verified => self.verifier.without_waiting(verified),
         }
     }
 
@@ -184,8 +251,10 @@ impl PendingVerification {
         }
         match self.state {
             // It was verified a moment ago.
-            State::Unverified(_) if !waits => self.verifier.check_status(claims),
-            State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(self.presented()),
+            State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
+            State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => {
+                Box::pin(self.verify_once_more(deadline)).await
+            }
         }
     }
 
@@ -238,6 +307,7 @@ impl PendingVerification {
         if let Some(claims) = verifier.cached(self.presented(), verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
+        verifier.count_miss(self.scheme);
         verifier.verify_parts(self.presented(), parts, OverdueKeys::Use).map_err(
             |undecided| match undecided {
                 Undecided::Rejected(error) => error,
@@ -245,6 +315,13 @@ impl PendingVerification {
             },
         )
     }
+}
+
+/// Returns the deadline of a verification. If the time limit of the introspection is longer than
+/// other waits, the deadline is later by the difference.
+#[cfg(feature = "fetch")]
+fn longer_deadline(introspecting: &Introspecting, deadline: Instant) -> Instant {
+    deadline + introspecting.time_limit().saturating_sub(KEY_WAIT_TIMEOUT)
 }
 
 #[cfg(feature = "fetch")]

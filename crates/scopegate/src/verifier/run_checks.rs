@@ -11,11 +11,15 @@ use crate::cache::key_ref::KeyRef;
 use crate::checks::audience::IssuedFor;
 #[cfg(feature = "http")]
 use crate::checks::confirmation::Scheme;
-use crate::checks::confirmation::{self, Presented};
+use crate::checks::confirmation::{self, Bindings, Presented};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
+#[cfg(feature = "fetch")]
+use crate::claims::ByIssuer;
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::Introspected;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::revocation::checked::{NamesRead, RevocableNames};
@@ -26,7 +30,6 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
-use crate::verifier::listed_status::with_valid_status;
 use crate::verifier::outcome::{NotAccepted, Undecided, UnknownKey};
 
 /// The time until the next attempt, if the application's rule for tenants has panicked.
@@ -46,7 +49,7 @@ impl Verifier {
         }
         let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => with_valid_status(claims, now),
+            Ok(claims) => self.looked_up(claims, token.token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
@@ -125,7 +128,9 @@ impl Verifier {
         policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
         let key_id = key.key.id.as_deref();
-        let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
+        let bindings = confirmation::check(payload, token)?;
+        let claims =
+            self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
@@ -134,17 +139,18 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Reads the remaining claims of a token that is for this API.
+    /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
+    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
     pub(super) fn read_claims(
         &self,
-        token: Presented<'_>,
+        kept: &[u8],
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         issued_for: &IssuedFor<'_>,
         lifetime: Lifetime,
         key_id: Option<&str>,
+        bindings: Option<Box<Bindings>>,
     ) -> Result<Claims, Error> {
-        let bindings = confirmation::check(payload, token)?;
         #[cfg(feature = "http")]
         if self.requires_certificate()
             && bindings.as_ref().is_none_or(|bindings| bindings.certificate.is_none())
@@ -173,12 +179,9 @@ impl Verifier {
             }
         };
         #[cfg(feature = "fetch")]
-        let status = match &issuer.status_lists {
-            None => None,
-            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
-        };
+        let by_issuer = by_issuer(issuer, payload)?;
         Ok(Claims::new(
-            token.token,
+            kept,
             Arc::clone(issuer.name()),
             &Named {
                 tenant: issuer.tenant_id(),
@@ -192,9 +195,21 @@ impl Verifier {
             Lookups {
                 revocable,
                 #[cfg(feature = "fetch")]
-                status,
+                by_issuer,
                 bindings,
             },
         ))
     }
+}
+
+/// Prepares the look-ups at the issuer, if it decides at each use.
+#[cfg(feature = "fetch")]
+fn by_issuer(issuer: &TrustedIssuer, payload: &JsonObject<'_>) -> Result<Option<Box<ByIssuer>>, Error> {
+    let status = match &issuer.status_lists {
+        None => None,
+        Some(lists) => TokenStatus::read(lists, payload)?,
+    };
+    let is_introspected = issuer.introspects(Introspected::VerifiedJwts);
+    let decides = status.is_some() || is_introspected;
+    Ok(decides.then(|| Box::new(ByIssuer { status, is_introspected })))
 }

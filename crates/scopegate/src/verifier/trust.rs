@@ -27,6 +27,8 @@ use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
+#[cfg(feature = "fetch")]
+use crate::issuer::opaque::{Marks, check_marks};
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
@@ -100,6 +102,12 @@ impl Trust {
     #[cfg(feature = "fetch")]
     pub(super) fn asked_at_most(&self) -> usize {
         self.resolvers.len()
+    }
+
+    /// Returns whether issuers may come from a resolver.
+    #[cfg(feature = "fetch")]
+    pub(super) fn has_resolver(&self) -> bool {
+        !self.resolvers.is_empty()
     }
 
     #[cfg(feature = "fetch")]
@@ -292,6 +300,14 @@ impl Trust {
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
+        #[cfg(feature = "fetch")]
+        if member.issuer.is_opaque() {
+            let others = members.iter().map(|other| &other.issuer);
+            let others = others.filter(|other| other.is_opaque());
+            let others = others.filter(|other| other.identifier != member.issuer.identifier);
+            let introspected = others.chain([&member.issuer]);
+            check_marks(introspected.map(|issuer| Marks::of_trusted(issuer)))?;
+        }
         // In version 1 of Entra, two clouds have one form of names, and different keys.
         let name = Arc::clone(&member.issuer.identifier);
         let templates = |member: &Member| member.issuer.policy.tenancy.templates().to_vec();
@@ -304,7 +320,10 @@ impl Trust {
             Some(before) if before.is_same_as(&member) => return Ok(None),
             Some(before) => {
                 #[cfg(feature = "fetch")]
-                member.take_lists_of(before);
+                {
+                    member.take_lists_of(before);
+                    member.take_introspections_of(before);
+                }
                 Some(std::mem::replace(before, member))
             }
             None => {

@@ -20,7 +20,7 @@ use serde_json::json;
 use testkit::{CLIENT, KEY, NOW, Token as _, builder_at, client_token, issuer_with_keys};
 
 /// A self-signed certificate that has expired long ago.
-struct ClientCertificate {
+pub(crate) struct ClientCertificate {
     der: Vec<u8>,
     pem: String,
 }
@@ -34,12 +34,12 @@ impl ClientCertificate {
         Self { der: certificate.der().to_vec(), pem: certificate.pem() }
     }
 
-    fn of_tls(&self) -> PeerCertificate {
+    pub(crate) fn of_tls(&self) -> PeerCertificate {
         PeerCertificate::from_der(&self.der)
     }
 
     /// SHA-256 in base64url, as `x5t#S256` has it.
-    fn thumbprint(&self) -> String {
+    pub(crate) fn thumbprint(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.hash())
     }
 
@@ -76,8 +76,8 @@ fn escaped(text: &str, safe: &str) -> String {
     text.bytes().map(escape).collect()
 }
 
-static CERTIFICATE: LazyLock<ClientCertificate> = LazyLock::new(ClientCertificate::new);
-static OTHER: LazyLock<ClientCertificate> = LazyLock::new(ClientCertificate::new);
+pub(crate) static CERTIFICATE: LazyLock<ClientCertificate> = LazyLock::new(ClientCertificate::new);
+pub(crate) static OTHER: LazyLock<ClientCertificate> = LazyLock::new(ClientCertificate::new);
 
 const PROXY: &str = "10.0.0.5";
 const STRANGER: &str = "192.0.2.1";

@@ -20,6 +20,7 @@ mod revocation;
 mod security_events;
 mod scopes;
 mod status_list;
+mod introspection;
 mod trust;
 mod presets;
 mod configuration;

@@ -5,6 +5,7 @@ use std::fmt;
 use http::HeaderValue;
 
 use crate::http::credentials::{Credentials, MalformedCredentials};
+use crate::token::token68::is_token68;
 
 /// The bytes that follow `Bearer` or `DPoP` and its spaces.
 ///
@@ -81,20 +82,12 @@ fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Returns whether the bytes are `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then
-/// any number of `=`.
+/// Returns whether the bytes are one token.
 ///
 /// It is called for rejected tokens only. An accepted token is one token, and checking its
 /// characters again would take longer than a cache hit.
 pub(crate) fn is_one_token(text: &[u8]) -> bool {
-    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
-    let body = text.get(..text.len() - padding).unwrap_or_default();
-    // Without an early exit, many characters can be compared at once.
-    !body.is_empty() && body.iter().fold(true, |valid, byte| valid & is_token68_char(*byte))
-}
-
-fn is_token68_char(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    is_token68(text)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::client_auth::Authenticator;
 use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
-use scopegate_proto::url::FetchUrl;
+use scopegate_proto::url::{FetchUrl, SecureUrl};
 
 /// The settings that the application configures.
 pub(crate) struct TransportConfig {
@@ -18,6 +19,9 @@ impl Default for TransportConfig {
         Self { root_certificates: Vec::new(), timeout: Duration::from_secs(5) }
     }
 }
+
+/// As many as calls of known tokens run at the same time.
+const IDLE_CONNECTIONS: usize = 64;
 
 /// The HTTP clients of one verifier. Issuers with the same transport settings share a client,
 /// because building one reads the system's certificate authorities.
@@ -34,6 +38,25 @@ impl Transport {
             .connect_timeout(config.timeout * 2 / 5);
         let settings = config.root_certificates.iter().fold(settings, TransportSettings::root_certificates);
         Self { clients: HttpClients::default(), settings }
+    }
+
+    /// Returns a client that presents the certificate of an authenticated client, if it has one.
+    /// Half of the time limit is for the connection. Idle connections are used again, because each
+    /// token costs a request.
+    pub(crate) fn client_for_secrets(
+        &self,
+        url: &SecureUrl,
+        limit: Duration,
+        client: Option<&Authenticator>,
+    ) -> Result<HttpClient, SettingsError> {
+        let settings = self.settings.clone().timeout(limit).connect_timeout(limit / 2);
+        let settings = settings.idle_connections(IDLE_CONNECTIONS);
+        let settings = match client {
+            Some(client) => client.transport(settings),
+            None => settings,
+        };
+        settings.check()?;
+        self.clients.client(url, &settings)
     }
 
     pub(crate) fn client(&self, url: &FetchUrl) -> Result<HttpClient, SettingsError> {

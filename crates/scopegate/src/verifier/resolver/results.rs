@@ -45,6 +45,9 @@ impl Resolver {
         if issuer.policy.tenancy.name_template().is_some() {
             return Err(String::from("an issuer of a resolver cannot have many tenants"));
         }
+        if issuer.introspection.is_set() {
+            return Err(String::from("an issuer of a resolver cannot be introspected"));
+        }
         if issuer.policy.accepts_missing_iss {
             return Err(String::from("an issuer of a resolver cannot have `allow_missing_iss`"));
         }

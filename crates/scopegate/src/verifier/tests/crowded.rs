@@ -31,19 +31,17 @@ impl Maker {
         format!("{}.{number:024}", "h".repeat(300))
     }
 
-    fn entry(&self, token: &str) -> Entry {
+    fn entry(&self, token: &str) -> Entry<KeyRef> {
         let inner = &self.verifier.0;
         let issuers = inner.trust.issuers();
         let issuer = issuers.iter().next().unwrap();
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.audience.check(&payload).unwrap();
         let lifetime = Lifetime::read(&payload).unwrap();
-        let presented = Presented {
-            token: token.as_bytes(),
-            scheme: Scheme::Bearer,
-            certificate: &PresentedCertificate::NotRead,
-        };
-        let claims = self.verifier.read_claims(presented, &payload, issuer, &named, lifetime, None).unwrap();
+        let claims = self
+            .verifier
+            .read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None, None)
+            .unwrap();
         let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
             KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys)
@@ -59,7 +57,7 @@ impl Maker {
     }
 }
 
-fn found(cache: &Cache, token: &str) -> bool {
+fn found(cache: &Cache<KeyRef>, token: &str) -> bool {
     cache.find(token.as_bytes(), |_| true).is_some()
 }
 

@@ -235,6 +235,57 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "MAX_SEEN: usize = 10_000",
     ),
     (
+        "`Introspection::cache_for` | 10 s",
+        "scopegate/src/introspection.rs",
+        "CACHED_FOR: Duration = Duration::from_secs(10)",
+    ),
+    ("`Introspection::cache_for` | 10 s | 0 s–5 min", "scopegate/src/introspection.rs", "0 s to 5 min"),
+    ("`Introspection::cache_capacity` | 8,192", "scopegate/src/introspection.rs", "CACHED: usize = 8_192"),
+    (
+        "`Introspection::cache_capacity` | 8,192 | 1–1,048,576",
+        "scopegate/src/introspection.rs",
+        "MAX_CACHED: usize = 1_048_576",
+    ),
+    (
+        "need no budget | 131,072 at least",
+        "scopegate/src/introspection/accepted.rs",
+        "GENERATION: usize = 131_072",
+    ),
+    (
+        "wait for a place | 1,024 for known tokens",
+        "scopegate/src/introspection/schedule.rs",
+        "MAX_QUEUED: usize = 1_024",
+    ),
+    ("`Introspection::serve_stale` | off | 1 s–5 min", "scopegate/src/introspection.rs", "1 s to 5 min"),
+    (
+        "`Introspection::unseen_tokens` | 300, then 100 per second",
+        "scopegate/src/introspection.rs",
+        "burst: 300, per_second: 100",
+    ),
+    ("300, then 100 per second | 1–100,000 each", "scopegate/src/introspection.rs", "1 to 100000"),
+    (
+        "`Introspection::timeout` | 2 s",
+        "scopegate/src/introspection.rs",
+        "TIME_LIMIT: Duration = Duration::from_secs(2)",
+    ),
+    ("half of it to connect | 100 ms–10 s", "scopegate/src/introspection.rs", "100 ms to 10 s"),
+    (
+        "rejected token | 5 s, 1,024 tokens",
+        "scopegate/src/introspection/rejected.rs",
+        "REMEMBERED: Duration = Duration::from_secs(5)",
+    ),
+    (
+        "opens after 5 failures, one probe in 2 s",
+        "scopegate/src/introspection/circuit.rs",
+        "PROBE_INTERVAL: Duration = Duration::from_secs(2)",
+    ),
+    ("size of a response | 64 KiB", "scopegate/src/introspection/response.rs", "MAX_BODY: usize = 64 * 1024"),
+    (
+        "64 for known tokens, 64 for others",
+        "scopegate/src/introspection/schedule.rs",
+        "MAX_CALLS: usize = 64",
+    ),
+    (
         "pushed events at once | 64; 64 KiB, 10 s",
         "scopegate-axum/src/security_events.rs",
         "MAX_REQUESTS: usize = 64",

@@ -110,6 +110,7 @@ fn metrics_and_log_messages_exist() {
         "../../scopegate-axum/src/authorize/route.rs",
         "../../scopegate-axum/src/claims.rs",
         "../../scopegate-axum/src/resource/tenant.rs",
+        "introspection/introspector/report.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();

@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::client_auth::certificate::Certificate;
+use crate::client_auth::error::ClientAuthError;
 use crate::client_auth::signing_algorithm::{KeyType, SigningAlgorithm};
-use crate::error::config::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///
@@ -28,7 +28,7 @@ use crate::error::config::ConfigError;
 ///
 /// ```no_run
 /// # // Not run, because the files are examples.
-/// use scopegate_client::{ClientAuthentication, PrivateKey, SigningAlgorithm};
+/// use scopegate_proto::client_auth::{ClientAuthentication, PrivateKey, SigningAlgorithm};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = PrivateKey::from_pem(&std::fs::read_to_string("key.pem")?)?
@@ -65,10 +65,10 @@ impl PrivateKey {
     /// §10).
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidKey`] if the string is not one such key, or the key cannot
+    /// Returns [`ClientAuthError::InvalidKey`] if the string is not one such key, or the key cannot
     /// sign.
-    pub fn from_pem(pem: &str) -> Result<Self, ConfigError> {
-        let der = der(pem).ok_or(ConfigError::InvalidKey {
+    pub fn from_pem(pem: &str) -> Result<Self, ClientAuthError> {
+        let der = der(pem).ok_or(ClientAuthError::InvalidKey {
             expected: "one private key as PKCS #8 in PEM (\"-----BEGIN PRIVATE KEY-----\")",
         })?;
         Self::from_der(&der)
@@ -77,13 +77,14 @@ impl PrivateKey {
     /// Reads a key from DER: PKCS #8 (RFC 5208, RFC 5958).
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidKey`] if the bytes are not such a key, or the key cannot sign.
-    pub fn from_der(der: &[u8]) -> Result<Self, ConfigError> {
+    /// Returns [`ClientAuthError::InvalidKey`] if the bytes are not such a key, or the key cannot
+    /// sign.
+    pub fn from_der(der: &[u8]) -> Result<Self, ClientAuthError> {
         let rsa = || rsa::KeyPair::from_pkcs8(der).map(Pair::Rsa);
         let p256 = || EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256);
         let ed25519 = || Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519);
         let pair = rsa().or_else(|_| p256()).or_else(|_| ed25519());
-        let pair = pair.map_err(|_| ConfigError::InvalidKey {
+        let pair = pair.map_err(|_| ClientAuthError::InvalidKey {
             expected: "a PKCS #8 key for RSA (2048 bits or more), P-256 or Ed25519",
         })?;
         Ok(Self::new(pair))
@@ -102,7 +103,7 @@ impl PrivateKey {
 
     /// Generates a key for ES256 or `EdDSA`. Returns `None` for other algorithms, or if the system has
     /// no randomness.
-    pub(crate) fn generate(algorithm: SigningAlgorithm) -> Option<Self> {
+    pub fn generate(algorithm: SigningAlgorithm) -> Option<Self> {
         let pair = match algorithm {
             SigningAlgorithm::Es256 => {
                 Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?)
@@ -123,8 +124,7 @@ impl PrivateKey {
 
     /// Sets the algorithm of assertions. Default: see [`PrivateKey`].
     ///
-    /// An algorithm for another type of key is reported by
-    /// [`build`](crate::ClientCredentialsBuilder::build).
+    /// An algorithm for another type of key is reported when the client is built.
     #[must_use]
     pub fn with_algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
         self.algorithm = algorithm;
@@ -135,7 +135,7 @@ impl PrivateKey {
     /// (`x5t#S256`, RFC 7515 §4.1.8), for issuers that identify keys by certificates.
     ///
     /// The PEM contains the certificate, and may contain its chain behind it. A certificate of
-    /// another key is reported by [`build`](crate::ClientCredentialsBuilder::build).
+    /// another key is reported when the client is built.
     #[must_use]
     pub fn with_certificate(mut self, pem: impl AsRef<str>) -> Self {
         let certificate = Certificate::of_key(pem.as_ref(), self.pair.public_key());
@@ -152,14 +152,14 @@ impl PrivateKey {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ClientAuthError> {
         let key_type = self.pair.key_type();
         if self.algorithm.key_type() != key_type {
             let (expected, found) = (key_type.algorithms(), self.algorithm.name());
-            return Err(ConfigError::WrongAlgorithm { expected, found });
+            return Err(ClientAuthError::WrongAlgorithm { expected, found });
         }
         match &self.certificate {
-            CertificateSetting::Invalid => Err(ConfigError::InvalidCertificate {
+            CertificateSetting::Invalid => Err(ClientAuthError::InvalidCertificate {
                 setting: "certificate of the private key",
                 source: "the first certificate in the PEM is not that of this key, or there is none".into(),
             }),
@@ -178,18 +178,19 @@ impl PrivateKey {
         self.id.as_deref().map(|id| ("kid", id)).into_iter().chain(sha256).chain(sha1)
     }
 
-    pub(crate) fn algorithm(&self) -> SigningAlgorithm {
+    /// Returns the algorithm of signatures.
+    pub fn algorithm(&self) -> SigningAlgorithm {
         self.algorithm
     }
 
     /// Returns the public key: a point (P-256), 32 bytes (Ed25519) or DER (RSA).
-    pub(crate) fn public_key(&self) -> &[u8] {
+    pub fn public_key(&self) -> &[u8] {
         self.pair.public_key()
     }
 
     /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1). Returns `None` if the
     /// system has no randomness.
-    pub(crate) fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
+    pub fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.pair {
             Pair::Rsa(pair) => {
@@ -222,7 +223,7 @@ impl Pair {
 }
 
 /// Returns random bytes, or `None` if the system has no randomness.
-pub(crate) fn random_bytes() -> Option<[u8; 16]> {
+pub fn random_bytes() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
     Some(bytes)
@@ -274,7 +275,7 @@ mod tests {
         for text in ["", "x", public, &two, &ED25519.replace("MC4C", "MC4D"), &ED25519.replace("MC4C", "é")]
         {
             let error = PrivateKey::from_pem(text).unwrap_err();
-            assert!(matches!(error, ConfigError::InvalidKey { .. }), "{text}");
+            assert!(matches!(error, ClientAuthError::InvalidKey { .. }), "{text}");
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) enum KeyType {
 
 impl SigningAlgorithm {
     /// Returns the JOSE name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",

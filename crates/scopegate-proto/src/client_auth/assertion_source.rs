@@ -9,14 +9,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scopegate_proto::secret_file;
-use scopegate_proto::url::is_absolute_uri;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::client_auth::assertion;
+use crate::client_auth::error::ClientAuthError;
 use crate::client_auth::secret::Secret;
-use crate::error::config::ConfigError;
+use crate::secret_file;
+use crate::url::is_absolute_uri;
 
 /// A source of client assertions that a third party signs (RFC 7521 §4.2): a file or a callback.
 ///
@@ -24,7 +24,7 @@ use crate::error::config::ConfigError;
 /// party replaces them.
 ///
 /// ```
-/// use scopegate_client::{AssertionSource, ClientAuthentication};
+/// use scopegate_proto::client_auth::{AssertionSource, ClientAuthentication};
 ///
 /// // Microsoft Entra ID with a Kubernetes service account (workload identity federation).
 /// let file = "/var/run/secrets/azure/tokens/azure-identity-token";
@@ -66,9 +66,8 @@ impl AssertionSource {
 
     /// Calls this function for each token request. Its future is dropped after 5 s.
     ///
-    /// The error of the function is the [`source`](std::error::Error::source) of
-    /// [`Error::NoAssertion`](crate::Error::NoAssertion). It is logged, so it must not contain a
-    /// secret.
+    /// The error of the function is the [`source`](std::error::Error::source) of the error of the
+    /// request. It is logged, so it must not contain a secret.
     pub fn callback<F, Fut, E>(callback: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -89,19 +88,19 @@ impl AssertionSource {
     /// Sets `client_assertion_type`, an absolute URI (RFC 7521 §4.2).
     ///
     /// Default: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer` (RFC 7523 §2.2). An
-    /// invalid value is reported by [`build`](crate::ClientCredentialsBuilder::build).
+    /// invalid value is reported when the client is built.
     #[must_use]
     pub fn with_type(mut self, client_assertion_type: impl Into<String>) -> Self {
         self.kind = client_assertion_type.into();
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ClientAuthError> {
         if matches!(&self.origin, AssertionOrigin::File(path) if path.as_os_str().is_empty()) {
-            return Err(ConfigError::Empty { setting: "path of the assertion file" });
+            return Err(ClientAuthError::Empty { setting: "path of the assertion file" });
         }
         if !is_absolute_uri(&self.kind) {
-            return Err(ConfigError::InvalidAssertionType { found: self.kind.clone() });
+            return Err(ClientAuthError::InvalidAssertionType { found: self.kind.clone() });
         }
         Ok(())
     }
@@ -141,14 +140,21 @@ fn checked(assertion: &Secret) -> Result<Zeroizing<String>, AssertionError> {
     }
 }
 
-/// The reason why there is no assertion.
+/// The reason why there is no assertion. It never contains the assertion.
+#[non_exhaustive]
 #[derive(Debug)]
-pub(crate) enum AssertionError {
+pub enum AssertionError {
+    /// The file could not be read.
     File(io::Error),
-    Callback(BoxError),
+    /// The callback failed.
+    Callback(Box<dyn std::error::Error + Send + Sync>),
+    /// The source did not respond within 5 s.
     Timeout,
+    /// The assertion is empty.
     Empty,
+    /// The assertion is longer than 64 KiB.
     TooLong,
+    /// The assertion contains spaces, or characters other than printable ASCII.
     NotOneWord,
     /// No assertion can be signed.
     NoRandomness,
@@ -156,7 +162,7 @@ pub(crate) enum AssertionError {
 
 impl AssertionError {
     /// Returns whether the source may have an assertion later.
-    pub(crate) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         !matches!(self, Self::TooLong | Self::NotOneWord | Self::NoRandomness)
     }
 }

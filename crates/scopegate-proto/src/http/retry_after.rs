@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Reads seconds or a date. A past date is zero. Anything else is ignored.
-pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
+/// Reads `Retry-After`: seconds or a date (RFC 9110 §10.2.3). A past date is zero. Returns `None`
+/// for anything else.
+pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // Numbers that overflow are very large.
@@ -23,7 +24,7 @@ mod tests {
     fn retry_after_is_seconds_or_date() {
         // E15: the date is the example of RFC 9110 §5.6.7.
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
-        let read = |value| parse(value, now).map(|wait| wait.as_secs());
+        let read = |value| parse_retry_after(value, now).map(|wait| wait.as_secs());
         assert_eq!(read("120"), Some(120));
         assert_eq!(read(" 0 "), Some(0));
         assert_eq!(read("99999999999999999999999"), Some(u64::from(u32::MAX)));

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// is zeroized when it is dropped. `Debug` does not show it, and you cannot read it.
 ///
 /// ```
-/// use scopegate_client::Secret;
+/// use scopegate_proto::client_auth::Secret;
 ///
 /// let secret = Secret::from(String::from("s3cret"));
 /// assert_eq!(format!("{secret:?}"), "[redacted]");

@@ -3,7 +3,8 @@
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use scopegate_proto::base64url;
+
+use crate::base64url;
 
 use crate::client_auth::digest::sha256;
 

@@ -11,24 +11,39 @@
 //! A string that shares six characters with one of these forms of a credential is hidden as a
 //! whole.
 
+mod decode;
+
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use scopegate_proto::excerpt::Excerpt;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
-use crate::error::MAX_EXCERPT;
-use crate::error::decode::{Bytes, decoded};
+use crate::excerpt::Excerpt;
+use crate::sent_secrets::decode::{Bytes, decoded};
+
+/// Maximum number of characters of an excerpt. The descriptions of issuers are sentences.
+const MAX_EXCERPT: usize = 120;
 
 /// A string is hidden if it shares this many characters with a credential.
 const MAX_SHARED: usize = 6;
 
 /// The credentials in a request, which are hidden in the server's strings.
+///
+/// ```
+/// use scopegate_proto::sent_secrets::SentSecrets;
+///
+/// let sent = SentSecrets::new(["s3cret-key"]);
+/// assert!(sent.show("the client is unknown").is_some());
+/// assert!(sent.show("unknown secret: S3CRET-KEY").is_none());
+/// ```
 #[derive(Default)]
-pub(crate) struct SentSecrets(Vec<Zeroizing<String>>);
+pub struct SentSecrets(Vec<Zeroizing<String>>);
 
 impl SentSecrets {
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Creates a filter for these credentials.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut all = Self::default();
         secrets.into_iter().for_each(|secret| all.add(secret));
         all
@@ -36,7 +51,7 @@ impl SentSecrets {
 
     /// Adds a credential. A credential of fewer than six characters hides strings that contain all
     /// of it.
-    pub(crate) fn add(&mut self, secret: &str) {
+    pub fn add(&mut self, secret: &str) {
         if !secret.is_empty() {
             self.0.push(Zeroizing::new(secret.to_owned()));
         }
@@ -44,7 +59,7 @@ impl SentSecrets {
 
     /// Returns the first 120 characters, or `None` if the string is empty or quotes a credential.
     /// Characters outside the allow-list are replaced.
-    pub(crate) fn show(&self, text: &str) -> Option<Excerpt> {
+    pub fn show(&self, text: &str) -> Option<Excerpt> {
         let text = text.trim();
         let start: Zeroizing<String> = Zeroizing::new(text.chars().take(MAX_EXCERPT).collect());
         if start.is_empty() || self.are_quoted_in(&start) {
@@ -63,6 +78,12 @@ impl SentSecrets {
                 || (bare.len() >= MAX_SHARED && shares(&skeletons, &bare, MAX_SHARED))
                 || encodings(secret).iter().any(|form| shares(&skeletons, form, MAX_SHARED))
         })
+    }
+}
+
+impl fmt::Debug for SentSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 
@@ -191,5 +212,10 @@ mod tests {
         assert!(show("p4s", "wrong: p4.").is_some());
         assert_eq!(show("!@$^*(!", "wrong: !@$^*("), None);
         assert!(show("!@$^*(!", "wrong: !@$^*").is_some());
+    }
+
+    #[test]
+    fn debug_is_redacted() {
+        assert_eq!(format!("{:?}", SentSecrets::new(["s3cret"])), "[redacted]");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use scopegate_proto::base64url;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::base64url;
 use crate::client_auth::private_key::{PrivateKey, random_bytes};
 
 /// The value of `client_assertion_type` (RFC 7523 §2.2).

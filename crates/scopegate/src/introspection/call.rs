@@ -1,0 +1,131 @@
+//! One call of the endpoint, and the requests that wait for its outcome.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::introspection::outcome::Outcome;
+
+/// Maximum number of requests of one issuer that wait. Each holds a connection and some kilobytes.
+const MAX_WAITING: usize = 4_096;
+
+/// Maximum number of requests that wait for one call, so that a caller who repeats one token leaves
+/// room for other tokens.
+const MAX_WAITING_PER_CALL: usize = 1_024;
+
+/// A call that runs or is queued. Every request with its token shares it.
+pub(super) struct Call {
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl Call {
+    pub(super) fn new() -> Self {
+        Self { outcome: watch::Sender::new(None) }
+    }
+
+    /// Waits for the outcome until the deadline. Returns at once if too many requests wait already.
+    pub(super) async fn settled(
+        &self,
+        waiting: &AtomicUsize,
+        deadline: Instant,
+    ) -> Result<Outcome, Unsettled> {
+        let _permit = WaitPermit(waiting);
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        if before >= MAX_WAITING || self.outcome.receiver_count() >= MAX_WAITING_PER_CALL {
+            return Err(Unsettled::TooManyWaiting);
+        }
+        let mut receiver = self.outcome.subscribe();
+        let waited = timeout_at(deadline, receiver.wait_for(Option::is_some)).await;
+        waited.ok().and_then(Result::ok).and_then(|outcome| outcome.clone()).ok_or(Unsettled::TimedOut)
+    }
+
+    pub(super) fn settle(&self, outcome: Outcome) {
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+/// The reason why a request does not wait, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsettled {
+    TooManyWaiting,
+    TimedOut,
+}
+
+impl Unsettled {
+    /// Returns the label in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::TooManyWaiting => "too_many_waiting",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// Dropping it, also by a client that disconnected, ends the wait.
+struct WaitPermit<'w>(&'w AtomicUsize);
+
+impl Drop for WaitPermit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use testkit::poll_once;
+
+    use super::*;
+    use crate::introspection::outcome::Rejection;
+
+    fn deadline() -> Instant {
+        Instant::now() + Duration::from_secs(2)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_waiting_requests_get_the_outcome() {
+        // IN14
+        let (call, waiting) = (Call::new(), AtomicUsize::new(0));
+        let (mut first, mut second) =
+            (Box::pin(call.settled(&waiting, deadline())), Box::pin(call.settled(&waiting, deadline())));
+        assert!(poll_once(&mut first).await.is_none() && poll_once(&mut second).await.is_none());
+        drop(first);
+        assert_eq!(waiting.load(Ordering::Relaxed), 1);
+        call.settle(Outcome::Rejected(Rejection::Inactive));
+        assert!(matches!(second.await, Ok(Outcome::Rejected(Rejection::Inactive))));
+        let late = call.settled(&waiting, deadline()).await;
+        assert!(matches!(late, Ok(Outcome::Rejected(Rejection::Inactive))));
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_at_the_deadline() {
+        // IN15
+        let (call, waiting, begin) = (Call::new(), AtomicUsize::new(0), Instant::now());
+        assert!(matches!(call.settled(&waiting, deadline()).await, Err(Unsettled::TimedOut)));
+        assert_eq!(begin.elapsed(), Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_requests_are_bounded_per_call_and_issuer() {
+        // IN14
+        let waiting = AtomicUsize::new(0);
+        let calls: Vec<Call> = (0..5).map(|_| Call::new()).collect();
+        let mut waits = Vec::new();
+        for (number, call) in calls.iter().enumerate() {
+            let room = if number < 4 { MAX_WAITING_PER_CALL } else { 0 };
+            for _ in 0..room {
+                let mut wait = Box::pin(call.settled(&waiting, deadline()));
+                assert!(poll_once(&mut wait).await.is_none());
+                waits.push(wait);
+            }
+            let further = poll_once(call.settled(&waiting, deadline())).await;
+            assert!(matches!(further, Some(Err(Unsettled::TooManyWaiting))), "call {number}");
+        }
+        assert_eq!(waiting.load(Ordering::Relaxed), MAX_WAITING);
+        drop(waits);
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,112 @@
+//! The request to an introspection endpoint (RFC 7662 §2.1). The token is sent in the body only.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use scopegate_proto::client_auth::{Authenticator, form};
+use scopegate_proto::http::{HttpClient, HttpError, parse_retry_after};
+use scopegate_proto::sent_secrets::SentSecrets;
+use scopegate_proto::url::SecureUrl;
+use zeroize::Zeroizing;
+
+use crate::introspection::failure::Failure;
+use crate::introspection::response::{MAX_BODY, Response, Statement, is_json};
+use crate::keys::fetch::authorization::FetchAuthorization;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The endpoint of one issuer, with the credentials of this API.
+pub(super) struct Endpoint {
+    pub(super) http: HttpClient,
+    pub(super) url: SecureUrl,
+    pub(super) credentials: Credentials,
+    /// The audience of signed assertions: the issuer, so that no other server accepts them.
+    pub(super) audience: Arc<str>,
+}
+
+/// The checked credentials of this API.
+#[derive(Clone, Debug)]
+pub(crate) enum Credentials {
+    Client(Authenticator),
+    Authorization(FetchAuthorization),
+}
+
+/// A complete response.
+pub(super) struct Received {
+    status: StatusCode,
+    content_type: Option<String>,
+    retry_after: Option<std::time::Duration>,
+    has_challenge: bool,
+    body: Zeroizing<Vec<u8>>,
+    secrets: SentSecrets,
+}
+
+impl Endpoint {
+    /// Returns whether both endpoints decide for the same client. Another secret of one client is no
+    /// difference.
+    pub(super) fn decides_as(&self, other: &Self) -> bool {
+        self.url == other.url
+            && match (&self.credentials, &other.credentials) {
+                (Credentials::Client(ours), Credentials::Client(theirs)) => {
+                    ours.client_id() == theirs.client_id()
+                }
+                (Credentials::Authorization(ours), Credentials::Authorization(theirs)) => {
+                    ours.id() == theirs.id()
+                }
+                (Credentials::Client(_) | Credentials::Authorization(_), _) => false,
+            }
+    }
+
+    /// Sends a token. Redirects are not followed: they could lead the token and the credentials
+    /// elsewhere.
+    pub(super) async fn ask(&self, token: &str, now: SystemTime) -> Result<Received, Failure> {
+        let (header, parameters, mut secrets) = match &self.credentials {
+            Credentials::Client(client) => {
+                let sent = client.params(&self.audience, now).await.map_err(Failure::NoAssertion)?;
+                (sent.header, sent.parameters, sent.secrets)
+            }
+            Credentials::Authorization(authorization) => {
+                let header = authorization.header().await.map_err(Failure::NoAuthorization)?;
+                let secrets = SentSecrets::new(header.to_str().unwrap_or_default().split(' '));
+                (Some(header), Vec::new(), secrets)
+            }
+        };
+        secrets.add(token);
+        let mut pairs = vec![("token", token), ("token_type_hint", "access_token")];
+        pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
+        let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, JSON);
+        if let Some(header) = header {
+            request = request.header(AUTHORIZATION, header);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let content_type = response.header(&CONTENT_TYPE).map(str::to_owned);
+        let retry_after = response.header(&RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
+        let has_challenge = response.header(&WWW_AUTHENTICATE).is_some();
+        let is_result = status == StatusCode::OK && content_type.as_deref().is_some_and(is_json);
+        let body = match response.body(MAX_BODY).await {
+            // The status or the type of another page suffices.
+            Err(HttpError::TooLarge { .. }) if !is_result => Zeroizing::default(),
+            body => body?,
+        };
+        Ok(Received { status, content_type, retry_after, has_challenge, body, secrets })
+    }
+}
+
+impl Received {
+    pub(super) fn read(&self) -> Result<Statement<'_>, Failure> {
+        let Self { status, content_type, retry_after, has_challenge, body, secrets } = self;
+        let (status, retry_after, has_challenge) = (*status, *retry_after, *has_challenge);
+        let content_type = content_type.as_deref();
+        Response { status, content_type, retry_after, has_challenge, body }.read(secrets)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("url", &self.url.without_query()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! A call under way. It has a task of its own and does not end with a client that disconnects.
+
+use std::sync::Arc;
+
+use scopegate_proto::token_digest::TokenDigest;
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use crate::introspection::call::Call;
+use crate::introspection::circuit::Role;
+use crate::introspection::failure::Failure;
+use crate::introspection::introspector::{Asked, Introspector, Judge};
+use crate::introspection::judgement::Unaccepted;
+use crate::introspection::outcome::{Outcome, Rejection};
+use crate::introspection::response::Statement;
+use crate::introspection::schedule::Ticket;
+use crate::keys::refresh::catch_panic::catch_panic;
+use crate::token::numeric_date::NumericDate;
+
+/// A call that runs. A drop before its end means that its runtime has ended.
+pub(super) struct Running {
+    pub(super) introspector: Arc<Introspector>,
+    pub(super) digest: TokenDigest,
+    pub(super) call: Arc<Call>,
+    pub(super) ticket: Ticket,
+    pub(super) has_ended: bool,
+}
+
+impl Running {
+    /// Waits for a place, sends the token and ends the call. The time limit of the request begins
+    /// with its place. The endpoint is not the reason for the wait.
+    pub(super) async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
+        let introspector = Arc::clone(&self.introspector);
+        let limit = introspector.settings.time_limit;
+        let mut asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+        let result = match self.place(&introspector).await {
+            Err(failure) => Err(failure),
+            Ok(_place) => {
+                // Clocks and subscribers are the application's code.
+                let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked)));
+                match timeout(limit, attempt).await {
+                    Ok(Ok(result)) => result,
+                    Ok(Err(message)) => Err(Failure::Panicked(message)),
+                    Err(_) => Err(Failure::TooSlow(limit)),
+                }
+            }
+        };
+        self.has_ended = true;
+        introspector.end(&self, asked, result);
+    }
+
+    /// Waits for a place among the calls of its class. The time limit of a call applies to the wait
+    /// too. A probe needs no place. Calls that hang must not delay it.
+    async fn place<'i>(
+        &self,
+        introspector: &'i Introspector,
+    ) -> Result<Option<SemaphorePermit<'i>>, Failure> {
+        if self.ticket.role == Role::Probe {
+            return Ok(None);
+        }
+        let limit = introspector.settings.time_limit;
+        let places = introspector.places(self.ticket.class);
+        let Ok(place) = timeout(limit, places.acquire()).await else { return Err(Failure::NoPlace(limit)) };
+        // The endpoint has failed meanwhile.
+        if introspector.schedule().is_suspended() {
+            return Err(Failure::Suspended);
+        }
+        // It is never closed.
+        Ok(place.ok())
+    }
+
+    async fn attempt(&self, token: &str, judge: Judge, asked: &mut Asked) -> Result<Outcome, Failure> {
+        let introspector = &*self.introspector;
+        let now = introspector.caller.clock.now();
+        *asked = Asked { at: Instant::now(), on: now.into() };
+        let received = introspector.endpoint.ask(token, now).await?;
+        match received.read()? {
+            Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
+            Statement::Active(members) => {
+                match judge(token, &self.digest, &members, introspector.caller.clock.now().into()) {
+                    Ok(claims) => Ok(Outcome::Active(claims)),
+                    Err(Unaccepted::Rejected(error)) => {
+                        Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))
+                    }
+                    Err(Unaccepted::Malformed(error)) => Err(Failure::Member(error)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+            let introspector = Arc::clone(&self.introspector);
+            introspector.end(self, asked, Err(Failure::Ended));
+        }
+    }
+}

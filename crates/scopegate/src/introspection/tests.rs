@@ -1,0 +1,7 @@
+//! Tests of the introspector with an endpoint on a socket. Time is virtual: tests move it.
+
+mod caching;
+mod fixture;
+mod isolation;
+mod outage;
+mod requests;
