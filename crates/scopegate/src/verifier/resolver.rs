@@ -10,10 +10,11 @@ mod directory;
 mod live;
 mod parked;
 mod results;
+mod state;
+mod upkeep;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,28 +23,27 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 pub(crate) use self::call::{End, Resolution};
 
-use self::answers::{Answer, Answers};
-use self::budget::{Budgets, Cause, MAX_QUEUED, Queued};
+use self::answers::Answer;
+use self::budget::{Budgets, Cause, MAX_QUEUED};
 use self::call::Call;
 use self::directory::Directory;
-use self::live::{EndedIssuer, LiveIssuers};
-use self::parked::Parked;
+use self::state::State;
+use self::upkeep::look_after;
 use crate::issuer::issuers::Issuers;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::catch_panic::ignore_panic;
-use crate::keys::source::KeySource;
 use crate::log_limit::LogLimit;
 use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::RulePanicked;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::changes::{Change, ResolverLog};
+use crate::verifier::changes::ResolverLog;
 use crate::verifier::member::{Member, MemberFactory};
 
 /// How long the key source of an evicted issuer stays, if no cooldown is longer.
@@ -85,22 +85,6 @@ struct Returned {
     until: NumericDate,
 }
 
-/// The state under the lock. Requests of live issuers do not take it.
-struct State {
-    live: LiveIssuers,
-    parked: Parked,
-    pending: HashMap<Arc<str>, Arc<Resolution>>,
-    queued: Queued,
-    answers: Answers,
-    /// The number of requests that wait for calls.
-    waiting: Arc<AtomicUsize>,
-    counts: ResolverStatus,
-    /// The changes that are not yet recorded, because subscribers must not run under the lock.
-    changes: Vec<(Change, Arc<str>)>,
-    /// The part of `live_of_all` that is of this resolver.
-    recorded: usize,
-}
-
 /// The result for a name that was not found among the live issuers.
 pub(super) enum NameLookup {
     /// The issuer has become live.
@@ -124,17 +108,7 @@ impl Resolver {
     ) -> (Arc<Self>, AbortOnDrop) {
         let budgets = Budgets::new(settings.max_calls);
         let parked_for = PARKED_FOR.max(factory.cooldown());
-        let state = State {
-            live: LiveIssuers::new(settings.limit),
-            parked: Parked::default(),
-            pending: HashMap::new(),
-            queued: Queued::default(),
-            answers: Answers::default(),
-            waiting: Arc::default(),
-            counts: ResolverStatus::default(),
-            changes: Vec::new(),
-            recorded: 0,
-        };
+        let state = State::new(settings.limit);
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
         let resolver = Arc::new(Self {
             settings,
@@ -273,40 +247,6 @@ impl Resolver {
         is_current
     }
 
-    /// Drops the key sources that no longer stay. Returns when the next one is due.
-    fn unpark(&self) -> Option<Instant> {
-        let mut state = self.state();
-        let ended = state.park(None, self.parked_for, Instant::now());
-        let next = state.parked.oldest().map(|at| at + self.parked_for);
-        drop(state);
-        drop(ended);
-        next
-    }
-
-    /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
-    fn look(self: &Arc<Self>) {
-        let (mut state, now) = (self.state(), Instant::now());
-        let (ended, renewed) = state.live.due(now);
-        let mut removed = Vec::with_capacity(ended.len());
-        for EndedIssuer { member, was_used } in ended {
-            let change = if was_used { Change::Lapsed } else { Change::Unused };
-            state.changes.push((change, Arc::clone(&member.issuer.identifier)));
-            removed.push(member);
-        }
-        self.end(&removed);
-        let mut begun = Vec::with_capacity(renewed.len());
-        for (name, cause) in renewed {
-            if !state.pending.contains_key(&name) {
-                begun.extend(state.enqueue(name, cause));
-            }
-        }
-        self.release(state);
-        drop(removed);
-        for (name, resolution) in begun {
-            self.call(name, resolution);
-        }
-    }
-
     /// Ends a change of the state, and records it. Recorders and subscribers are the application's
     /// code: they run without the lock, and their panic is ignored.
     fn release(&self, mut state: MutexGuard<'_, State>) {
@@ -332,59 +272,6 @@ impl Resolver {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that runs under this lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Adds a call, which replaces a pending one. Returns `None` if there are too many.
-    fn enqueue(&mut self, name: Arc<str>, cause: Cause) -> Option<(Arc<str>, Arc<Resolution>)> {
-        if !self.queued.add(cause) {
-            return None;
-        }
-        self.dequeue(&name);
-        let resolution = Arc::new(Resolution::new(cause, &self.waiting));
-        self.pending.insert(Arc::clone(&name), Arc::clone(&resolution));
-        Some((name, resolution))
-    }
-
-    /// Removes the pending call for a name, and returns it. Its result does not count.
-    fn dequeue(&mut self, name: &str) -> Option<Arc<Resolution>> {
-        let resolution = self.pending.remove(name)?;
-        self.queued.remove(resolution.cause);
-        Some(resolution)
-    }
-
-    /// Keeps the key source of an evicted issuer, if it has one. Returns the sources that no longer
-    /// stay.
-    fn park(&mut self, evicted: Option<&Member>, time: Duration, now: Instant) -> Vec<Arc<KeySource>> {
-        let mut ended = self.parked.take_older(time, now);
-        if let Some(source) = evicted.and_then(|member| member.source.as_ref()) {
-            ended.extend(self.parked.add(Arc::clone(source), now));
-        }
-        ended
-    }
-
-    fn is_current(&self, name: &str, resolution: &Arc<Resolution>) -> bool {
-        self.pending.get(name).is_some_and(|current| Arc::ptr_eq(current, resolution))
-    }
-}
-
-async fn look_after(resolver: Weak<Resolver>, period: Duration) {
-    let mut look_at = Instant::now() + period;
-    loop {
-        let Some(resolver) = resolver.upgrade() else { return };
-        if Instant::now() >= look_at {
-            resolver.look();
-            look_at = Instant::now() + period;
-        }
-        let wake_at = resolver.unpark().map_or(look_at, |at| at.min(look_at));
-        let parked = Arc::clone(&resolver.parked);
-        // The wait must not keep the resolver alive.
-        drop(resolver);
-        tokio::select! {
-            () = sleep_until(wake_at) => {}
-            () = parked.notified() => {}
-        }
     }
 }
 
