@@ -2,6 +2,7 @@
 
 mod contents;
 mod follower;
+mod lines;
 mod stamp;
 mod task;
 

@@ -1,13 +1,14 @@
 //! Reads a file of revocations, and only its new lines if it has only grown.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::revocation::digest::{Digest, RunningDigest};
+use crate::revocation::file::lines::{buffered, hash, read_line};
 use crate::revocation::file::stamp::{self, Stamp};
 use crate::revocation::issuers::{MAX_LISTED, NamedIssuers};
 use crate::revocation::line::{LineError, MAX_LINE, parse};
@@ -283,63 +284,6 @@ fn is_empty(file: &mut File, len: u64) -> io::Result<bool> {
     file.by_ref().take(BYTE_ORDER_MARK.len() as u64 + 1).read_to_end(&mut all)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(all.is_empty() || all == BYTE_ORDER_MARK)
-}
-
-fn buffered<R: io::Read>(reader: R) -> BufReader<R> {
-    BufReader::with_capacity(64 * 1024, reader)
-}
-
-struct ReadLine {
-    len: u64,
-    /// It ends with a line feed.
-    is_complete: bool,
-}
-
-/// Reads to the next line feed. Keeps at most one byte more than the longest line.
-fn read_line(
-    reader: &mut impl BufRead,
-    line: &mut Vec<u8>,
-    digest: &mut RunningDigest,
-) -> io::Result<ReadLine> {
-    line.clear();
-    let mut len = 0;
-    loop {
-        let available = match reader.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let end = memchr::memchr(b'\n', available);
-        let taken = end.map_or(available, |end| available.get(..=end).unwrap_or(available));
-        digest.update(taken);
-        let kept = taken.len().min((MAX_LINE + 1).saturating_sub(line.len()));
-        line.extend_from_slice(taken.get(..kept).unwrap_or(taken));
-        let taken = taken.len();
-        reader.consume(taken);
-        len += taken as u64;
-        if end.is_some() || taken == 0 {
-            return Ok(ReadLine { len, is_complete: end.is_some() });
-        }
-    }
-}
-
-/// Hashes as many bytes. Returns whether there are as many.
-fn hash(digest: &mut RunningDigest, reader: &mut impl BufRead, mut len: u64) -> io::Result<bool> {
-    while len > 0 {
-        let available = match reader.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if available.is_empty() {
-            return Ok(false);
-        }
-        let taken = usize::try_from(len).unwrap_or(usize::MAX).min(available.len());
-        digest.update(available.get(..taken).unwrap_or(available));
-        reader.consume(taken);
-        len -= taken as u64;
-    }
-    Ok(true)
 }
 
 #[cfg(test)]
