@@ -1,19 +1,19 @@
 //! One status list: the snapshot that requests read, and the times of its fetches.
 
+mod renewal;
+
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use scopegate_proto::backoff::{Backoff, jitter};
+use scopegate_proto::backoff::Backoff;
 use scopegate_proto::url::SecureUrl;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use crate::error::causes::with_causes;
 use crate::status_list::budget::{Reserved, Share};
-use crate::status_list::document::{SignedBy, VerifiedList};
-use crate::status_list::error::ListError;
+use crate::status_list::document::SignedBy;
 use crate::status_list::snapshot::{Looked, Snapshot};
 use crate::token::numeric_date::NumericDate;
 
@@ -21,31 +21,13 @@ use crate::token::numeric_date::NumericDate;
 const MIN_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// The part of the period after which a list is renewed, and its random deviation, as for key sets.
-const RENEW_AT: f64 = 0.8;
-const JITTER: f64 = 0.1;
-
 /// The shortest time from the end of a fetch to the next one, for lists that expire soon or have
 /// expired.
 const MIN_PERIOD: Duration = Duration::from_secs(5);
 
-/// A list is used for this long after the issuer has withdrawn the key that signed it, if it cannot
-/// be renewed. An issuer may replace the key a little earlier than its lists.
-const USED_WITHOUT_KEY: Duration = Duration::from_secs(300);
-
-/// If a list is this much older than its period, requests wait for a fetch. The process may have
-/// been suspended.
-const OVERDUE_AFTER: Duration = Duration::from_secs(10);
-
 /// Requests use an overdue list for this long before they make another fetch due: the longest delay
 /// of a retry, and two fetches.
 const USED_OVERDUE: Duration = Duration::from_secs(120);
-
-/// A list that no token uses is not renewed. This is its period without a use.
-const IDLE: Duration = Duration::from_secs(3_600);
-
-/// The next fetch of an idle list. The next token makes a fetch due earlier.
-const NEVER: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// Maximum number of requests that wait for one list. Each holds a connection.
 const MAX_WAITING: usize = 4_096;
@@ -179,128 +161,12 @@ impl List {
         }
     }
 
-    /// For the task: waits until a fetch is due.
-    pub(super) async fn wait_until_due(&self) {
-        loop {
-            let due = self.state().due;
-            if due <= Instant::now() {
-                return;
-            }
-            tokio::select! {
-                () = sleep_until(due) => {}
-                () = self.wake.notified() => {}
-            }
-        }
-    }
-
-    /// For the task: begins a fetch. Returns `false` if no token has used the list for an hour. The
-    /// list is then dropped, and the next token makes a fetch due.
-    ///
-    /// Each look-up is a use, by a revoked token too. Without the list, that token would get 503 and
-    /// cause another fetch.
-    ///
-    /// It also drops a list that has reached its end by the monotonic clock, because the wall clock
-    /// may have been set back.
-    pub(super) fn begin(&self) -> bool {
-        let mut state = self.state();
-        let now = Instant::now();
-        if self.take_use(BY_TASK) {
-            state.last_use = now;
-        }
-        let is_idle = now.duration_since(state.last_use) >= IDLE;
-        if is_idle || state.usable_until.is_some_and(|end| now >= end) {
-            self.drop_snapshot(&mut state);
-        }
-        if is_idle {
-            state.due = now + NEVER;
-            state.backoff.reset();
-        }
-        state.under_way = !is_idle && !state.ended;
-        state.under_way
-    }
-
-    /// For the task: replaces the list. `asked` is the time before the request, `random` is uniform
-    /// in 0..1. Fails if the list is older than an earlier one, or if the budget has no room.
-    pub(super) fn publish(
-        &self,
-        list: VerifiedList,
-        asked: (Instant, SystemTime),
-        max_stale: Duration,
-        random: f64,
-    ) -> Result<(), ListError> {
-        let mut state = self.state();
-        if state.ended {
-            // Its room may be another list's by now.
-            return Ok(());
-        }
-        let at = NumericDate::from(asked.1);
-        let usable_until = list.usable_until(at, max_stale);
-        if usable_until <= at {
-            return Err(ListError::TooOld { issued_at: list.issued_at, max_stale });
-        }
-        if let Some(newest) = state.newest.filter(|newest| list.issued_at < *newest) {
-            return Err(ListError::Older { issued_at: list.issued_at, newest });
-        }
-        state.newest = Some(list.issued_at);
-        state.reserved.set(list.array.len()).map_err(ListError::NoMemory)?;
-        let rest = usable_until.duration_since(at);
-        let period = list.ttl.min(max_stale / 2).min(rest.max(MIN_PERIOD));
-        let current_until = at.plus(period + OVERDUE_AFTER);
-        let not_before = at.minus(max_stale);
-        let snapshot = Snapshot::new(list.array, not_before, current_until, usable_until);
-        self.snapshot.store(Some(Arc::new(snapshot)));
-        let now = Instant::now();
-        state.fetched = Some((now, at.plus(now.saturating_duration_since(asked.0))));
-        state.usable_until = Some(asked.0 + rest);
-        state.signed_by = Some(list.signed_by);
-        state.backoff.reset();
-        state.last_success = Some(asked.1);
-        state.last_failure = None;
-        let renewal = asked.0 + period.mul_f64(RENEW_AT * jitter(JITTER, random));
-        state.end_fetch(renewal.max(now + MIN_PERIOD));
-        self.changed.send_replace(());
-        Ok(())
-    }
-
-    /// For the task: if the issuer no longer publishes the key that signed the list, makes a fetch
-    /// due, and ends the list 5 min later. Returns whether it did.
-    pub(super) fn check_key(&self, now: NumericDate, publishes: impl FnOnce(&SignedBy) -> bool) -> bool {
-        let mut state = self.state();
-        if state.signed_by.as_ref().is_none_or(publishes) {
-            return false;
-        }
-        state.signed_by = None;
-        if let Some(snapshot) = self.snapshot.load().as_deref() {
-            snapshot.end_by(now.plus(USED_WITHOUT_KEY));
-        }
-        let end = Instant::now() + USED_WITHOUT_KEY;
-        state.usable_until = state.usable_until.map(|until| until.min(end));
-        self.make_due(&mut state, now);
-        true
-    }
-
-    /// For the task: records a failed fetch. The list stays.
-    pub(super) fn failed(&self, error: &ListError, now: NumericDate, random: f64) {
-        let mut state = self.state();
-        self.extend(now);
-        let delay = state.backoff.next_delay(random);
-        state.last_failure = Some(with_causes(error));
-        state.end_fetch(Instant::now() + delay);
-        self.changed.send_replace(());
-    }
-
     /// Ends the list, because its issuer has ended or it makes room for another one. Cached tokens
     /// may hold it, so it returns its memory at once.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.ended = true;
         self.drop_snapshot(&mut state);
-        self.changed.send_replace(());
-    }
-
-    /// For the task: records its end. If its runtime has ended, requests use the list until its end.
-    pub(super) fn ended(&self) {
-        self.state().ended = true;
         self.changed.send_replace(());
     }
 

@@ -7,7 +7,7 @@ use testkit::{CLIENT, ISSUER, KEY, NOW};
 use super::*;
 use crate::keys::set::KeySet;
 use crate::status_list::budget::Budget;
-use crate::status_list::document::UnverifiedList;
+use crate::status_list::document::{UnverifiedList, VerifiedList};
 use crate::status_list::memory::{Document, FetchMemory};
 use crate::token::algorithm::Algorithm;
 
