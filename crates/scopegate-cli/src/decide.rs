@@ -39,17 +39,17 @@ pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Respo
         let snapshot = live.snapshot().await;
         let rules = &snapshot.rules;
         let judged = judge(rules, question, peer);
-        let authorized = match &judged {
+        let decided = match &judged {
             Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
                 Some(authorize(rules, authorizer, question, asked, receipt.as_ref()).await)
             }
             _ => None,
         };
         if live.is_current(&snapshot) {
-            return respond(rules, question, judged, authorized, Arrival { peer, at: arrived });
+            return respond(rules, question, judged, decided, Arrival { peer, at: arrived });
         }
         // The proof is recorded already, so it must count as this request's own.
-        if let Some(Ok(accepted)) = &authorized {
+        if let Some(Ok(accepted)) = &decided {
             receipt = accepted.receipt().cloned().or(receipt);
         }
     }
@@ -67,10 +67,10 @@ fn respond(
     rules: &Rules,
     question: &Parts,
     judged: Result<Judged<'_>, Unjudged>,
-    authorized: Option<Result<AcceptedRequest, Rejection>>,
+    decided: Option<Result<AcceptedRequest, Rejection>>,
     arrival: Arrival,
 ) -> Response<Bytes> {
-    match (judged, authorized) {
+    match (judged, decided) {
         (Ok(Judged { asked, rule: Rule::Token(authorizer), pattern }), Some(result)) => {
             record::decided(authorizer, question, &asked, pattern, &result, arrival.at);
             match result {

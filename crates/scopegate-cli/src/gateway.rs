@@ -43,7 +43,7 @@ pub(crate) enum Unread {
     UnknownEndpoint,
     /// The gateway does not send a header. It is misconfigured: 500.
     MissingHeader(&'static str),
-    /// The header has several values, or one that cannot be: 400.
+    /// The header has several values, or an invalid value: 400.
     MalformedHeader(&'static str),
     /// The path has several readings: 400.
     AmbiguousPath(Ambiguous),

@@ -94,7 +94,7 @@ impl IssuerEntry {
     }
 }
 
-/// Reads an issuer. `hosts` are those of the entry.
+/// Reads an issuer at these hosts.
 pub(super) fn read(
     mut table: Reader<'_>,
     hosts: Vec<String>,

@@ -106,16 +106,16 @@ impl<'d> Reader<'d> {
             problems.add(&value.span(), format_args!("expected tables `[[{key}]]`, {}", found(value)));
             return Vec::new();
         };
-        if let Some(further) = array.iter().nth(max) {
+        if let Some(further) = array.get(max) {
             problems
                 .add(&further.span(), format_args!("expected at most {max} tables `[[{key}]]`, found more"));
         }
-        let tables = array.iter().take(max).filter_map(|value| match value.get_ref() {
-            DeValue::Table(table) => Some(Reader::new(table, value.span())),
-            _ => {
-                problems.add(&value.span(), format_args!("expected a table `[[{key}]]`, {}", found(value)));
-                None
+        let tables = array.iter().take(max).filter_map(|value| {
+            if let DeValue::Table(table) = value.get_ref() {
+                return Some(Reader::new(table, value.span()));
             }
+            problems.add(&value.span(), format_args!("expected a table `[[{key}]]`, {}", found(value)));
+            None
         });
         tables.collect()
     }
@@ -137,13 +137,11 @@ impl<'d> Reader<'d> {
 }
 
 pub(super) fn string<'d>(value: &'d Spanned<DeValue<'d>>, problems: &mut Problems<'_>) -> Option<Text<'d>> {
-    match value.get_ref() {
-        DeValue::String(text) => Some(Text { text, span: value.span() }),
-        _ => {
-            problems.add(&value.span(), format_args!("expected a string, {}", found(value)));
-            None
-        }
+    if let DeValue::String(text) = value.get_ref() {
+        return Some(Text { text, span: value.span() });
     }
+    problems.add(&value.span(), format_args!("expected a string, {}", found(value)));
+    None
 }
 
 pub(super) fn strings<'d>(

@@ -16,7 +16,7 @@ use crate::routes::route::Route;
 /// Maximum length of a method.
 const MAX_METHOD_LENGTH: usize = 32;
 
-/// Reads a route. `hosts` are those of the entry.
+/// Reads a route at these hosts.
 pub(super) fn read(mut table: Reader<'_>, hosts: Vec<String>, problems: &mut Problems<'_>) -> Option<Route> {
     let before = problems.len();
     let path = table.required("path", problems);

@@ -9,6 +9,7 @@ use scopegate::http::TrustedProxies;
 use toml::de::DeTable;
 
 use crate::config::forward::{self, Field, Forward};
+use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
 use crate::config::problem::{Problem, Problems};
 use crate::config::public_url::PublicUrl;
@@ -24,8 +25,8 @@ pub(crate) const MAX_FILE: usize = 8 * 1024 * 1024;
 pub(crate) const MAX_ROUTES: usize = 10_000;
 /// Maximum number of issuers.
 pub(crate) const MAX_ISSUERS: usize = 1_000;
-/// Maximum number of trusted proxies, and of hosts of one entry.
-const MAX_LIST: usize = 1_000;
+/// Maximum number of trusted proxies.
+const MAX_PROXIES: usize = 1_000;
 
 /// The settings of the service.
 #[derive(Debug)]
@@ -111,10 +112,10 @@ fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
             problems.add(&table.span, format_args!("expected at least one table `[[{key}]]`, found none"));
         }
     }
-    let mut hosts = Hosts { public_url: public_url.as_ref(), uses_hosts: false };
+    let mut hosts = Hosts::new(public_url.as_ref());
     let issuers = issuers_of(issuers, &mut hosts, problems);
     let routes = routes_of(routes, &mut hosts, problems);
-    let uses_hosts = hosts.uses_hosts;
+    let uses_hosts = hosts.are_used;
     let (public_url, dpop) = (public_url?, dpop?);
     if let (Some(entry), Some(settings)) = (issuers.first(), dpop.settings(public_url.origin())) {
         valid(trial::check_dpop(entry, settings), &table.key_span("dpop"), problems);
@@ -131,35 +132,6 @@ fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
         uses_hosts,
         forward,
     })
-}
-
-/// The hosts of entries.
-struct Hosts<'u> {
-    /// `None` if it is invalid. Then hosts are not checked.
-    public_url: Option<&'u PublicUrl>,
-    uses_hosts: bool,
-}
-
-impl Hosts<'_> {
-    /// Reads `host`. Returns the host of `public_url` if the entry has none.
-    fn read(&mut self, table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Vec<String> {
-        let Some(texts) = table.one_or_more("host", problems) else {
-            return self.public_url.map(|url| url.host().to_owned()).into_iter().collect();
-        };
-        self.uses_hosts = true;
-        let mut hosts: Vec<String> = Vec::new();
-        for text in &texts {
-            if self.public_url.is_some_and(|url| url.at_host(text.text).is_none()) {
-                let expected = "a host in lower case and without a port, such as \"a.example\"";
-                problems.add(&text.span, format_args!("expected {expected}, found {:?}", text.text));
-            } else if hosts.iter().any(|host| host == text.text) || hosts.len() == MAX_LIST {
-                problems.add(&text.span, format_args!("expected each host once, at most {MAX_LIST}"));
-            } else {
-                hosts.push(text.text.to_owned());
-            }
-        }
-        hosts
-    }
 }
 
 fn issuers_of(
@@ -243,8 +215,8 @@ fn trusted(texts: &[Text<'_>], problems: &mut Problems<'_>) -> Option<TrustedPro
     for text in texts {
         valid(TrustedProxies::new([text.text]), &text.span, problems);
     }
-    if let Some(further) = texts.get(MAX_LIST) {
-        problems.add(&further.span, format_args!("expected at most {MAX_LIST} trusted proxies"));
+    if let Some(further) = texts.get(MAX_PROXIES) {
+        problems.add(&further.span, format_args!("expected at most {MAX_PROXIES} trusted proxies"));
     }
     TrustedProxies::new(texts.iter().map(|text| text.text)).ok()
 }

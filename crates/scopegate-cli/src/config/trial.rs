@@ -1,4 +1,4 @@
-//! A verifier that is only looked at: it checks the settings, and is dropped.
+//! A verifier that checks the settings and is dropped.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use tracing::subscriber::{NoSubscriber, with_default};
 use crate::config::issuer::{IssuerEntry, Unnamed};
 use crate::config::problem::Problems;
 
-/// Checks the entries, and returns each valid one with its name and its place.
+/// Checks the entries. Returns each valid entry with its name and its place.
 pub(super) fn named(entries: Vec<Unnamed>, problems: &mut Problems<'_>) -> Vec<(IssuerEntry, Range<usize>)> {
-    let names = names(&entries, problems);
-    let named = entries.into_iter().zip(names).filter_map(|(entry, name)| {
+    let found = names(&entries, problems);
+    let named = entries.into_iter().zip(found).filter_map(|(entry, name)| {
         let span = entry.span.clone();
         name.map(|name| (entry.named(name), span))
     });
     named.collect()
 }
 
-/// Returns the name of each entry, or `None` for one with a mistake.
+/// Returns the name of each entry. An entry with a mistake has `None`.
 ///
-/// One verifier has all entries, because its HTTP client takes 30 ms. If one of them has a mistake, the
-/// halves are checked.
+/// One verifier has all entries, because each verifier builds an HTTP client. If an entry has a mistake,
+/// the halves are checked.
 fn names(entries: &[Unnamed], problems: &mut Problems<'_>) -> Vec<Option<String>> {
     let issuers = entries.iter().map(Unnamed::issuer).collect::<Result<Vec<_>, _>>();
     let started = issuers
@@ -45,8 +45,8 @@ pub(super) fn check_dpop(entry: &IssuerEntry, dpop: Dpop) -> Result<(), ConfigEr
     entry.issuer().and_then(|issuer| start(Verifier::builder().trust(issuer).dpop(dpop))).map(drop)
 }
 
-/// Starts a verifier, and returns the names of its issuers. It is on a runtime that never runs, so
-/// nothing is fetched. It is no part of the service, so it is not in the log and in the metrics.
+/// Starts a verifier and returns the names of its issuers. Its runtime never runs, so nothing is
+/// fetched. The service does not use it, so it leaves no trace in the log and in the metrics.
 fn start(builder: VerifierBuilder) -> Result<Vec<String>, ConfigError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|_| ConfigError::NoRuntime)?;
@@ -55,7 +55,7 @@ fn start(builder: VerifierBuilder) -> Result<Vec<String>, ConfigError> {
         let start = || builder.cache_capacity(0).start_lazy().map(|verifier| verifier.issuers().collect());
         with_default(NoSubscriber::new(), || metrics::with_local_recorder(&metrics::NoopRecorder, start))
     };
-    // Waiting for its threads is not possible inside of another runtime, and there are none.
+    // A drop waits for threads, which panics inside of another runtime. This one has no threads.
     runtime.shutdown_background();
     names
 }

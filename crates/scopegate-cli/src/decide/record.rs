@@ -74,7 +74,7 @@ pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
             tracing::debug!(reason = code, %peer, "question of an untrusted peer rejected");
         }
         Reason::UntrustedPeer => {
-            tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected")
+            tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
         }
         Reason::Unread(unread @ Unread::MissingHeader(_)) => {
             tracing::error!(reason = code, error = %unread, "gateway is misconfigured");

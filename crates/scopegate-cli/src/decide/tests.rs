@@ -1,20 +1,20 @@
+mod hosts;
+mod proofs;
+
 use std::net::IpAddr;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
 use http::Request;
-use scopegate::{Dpop, Issuer, Verifier};
-use scopegate_issuer::Mint;
-use testkit::{
-    CLIENT, ISSUER, KEY, NOW, OTHER_KEY, Proof, bound_to, builder_at, cognito_issuer, cognito_token, jwks,
-};
+use scopegate::Verifier;
+use testkit::{CLIENT, ISSUER, KEY, OTHER_KEY, bound_to, cognito_token};
 
 use super::*;
 use crate::config::settings::Config;
 
 const PROXY: &str = "127.0.0.1";
 
-/// Settings for the issuers of `testkit`, whose static keys replace those of the file.
+/// Settings for the issuers of `testkit`, which have static keys.
 fn config(change: impl Fn(String) -> String) -> Config {
     let text = format!(
         r#"
@@ -118,7 +118,6 @@ async fn route_and_method_decide() {
 
 #[tokio::test]
 async fn rejection_has_challenge_and_is_not_stored() {
-    // FW06
     let live = service();
     let metadata = r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource""#;
     for (token, status, expected) in [
@@ -149,7 +148,6 @@ async fn rejection_has_challenge_and_is_not_stored() {
 
 #[tokio::test]
 async fn forwarded_headers_are_always_set() {
-    // FW05
     let (live, bearer) = (service(), format!("Bearer {}", token("orders/read x")));
     let spoofed =
         [("authorization", bearer.as_str()), ("x-auth-client", "spoof"), ("x-auth-tenant", "spoof")];
@@ -198,85 +196,6 @@ async fn header_of_gateway_missing_or_repeated_is_an_error() {
     assert_eq!(ask(&live, &twice).await.status(), 400);
     let twice = question("GET", "/orders/7", &[("authorization", &bearer), ("authorization", &bearer)]);
     assert_eq!(ask(&live, &twice).await.status(), 400);
-}
-
-/// An issuer of another tenant, with another key.
-const OTHER: &str = "https://issuer.example/other";
-
-fn tenants() -> Live {
-    let config = config(|text| {
-        let text = text.replacen("[[issuer]]\n", "[[issuer]]\nhost = \"a.example\"\n", 1);
-        let other = format!(
-            "[[issuer]]\nhost = \"b.example\"\nissuer = \"{OTHER}\"\njwks_uri = \"https://issuer.example/k\"\nclients = [\"{CLIENT}\"]\n[[route]]\n"
-        );
-        let text = text.replacen("[[route]]\n", &other, 1);
-        text.replace("path = \"/me\"", "host = [\"a.example\", \"b.example\"]\npath = \"/me\"")
-    });
-    let other = Issuer::from_jwks(OTHER, &jwks([OTHER_KEY.jwk()])).unwrap().client(CLIENT);
-    live(&config, builder_at(NOW).trust(cognito_issuer()).trust(other).build().unwrap())
-}
-
-#[tokio::test]
-async fn host_chooses_issuers_and_routes() {
-    // FW12
-    let live = tenants();
-    let of_a = cognito_token().sign_with(&KEY);
-    let of_b = Mint::cognito(OTHER, CLIENT).issued_at(NOW).lifetime(60).sign_with(&OTHER_KEY);
-    for (host, path, token, expected) in [
-        ("a.example", "/me", &of_a, 200),
-        ("A.example:443", "/me", &of_a, 200),
-        ("b.example", "/me", &of_b, 200),
-        ("b.example", "/me", &of_a, 401),
-        ("a.example", "/me", &of_b, 401),
-        // Routes without a host are those of the public URL, which has no issuer here.
-        ("api.example", "/orders/7", &of_a, 401),
-        ("a.example", "/orders/7", &of_a, 403),
-        ("c.example", "/me", &of_a, 403),
-        ("a.example, b.example", "/me", &of_a, 403),
-    ] {
-        let bearer = format!("Bearer {token}");
-        let headers = [("x-forwarded-host", host), ("authorization", bearer.as_str()), ("host", "a.example")];
-        let response = ask(&live, &question("GET", path, &headers)).await;
-        assert_eq!(response.status(), expected, "{host} {path}");
-        if expected == 401 && host == "b.example" {
-            let challenge = response.headers()["www-authenticate"].to_str().unwrap();
-            assert!(challenge.contains("https://b.example/.well-known/"), "{challenge}");
-        }
-    }
-    // Without the header, there is no default.
-    let bearer = format!("Bearer {of_a}");
-    assert_eq!(ask(&live, &question("GET", "/me", &[("authorization", &bearer)])).await.status(), 500);
-}
-
-#[tokio::test]
-async fn proof_names_the_public_url() {
-    // FW13
-    let url = "https://api.example/shop";
-    let config =
-        config(|text| text.replace("https://api.example\"", "https://api.example/shop\"\ndpop = \"accept\""));
-    let verifier = builder_at(NOW).trust(cognito_issuer()).dpop(Dpop::accept().origin("https://api.example"));
-    let live = live(&config, verifier.build().unwrap());
-    let key = scopegate_issuer::SigningKey::generate(scopegate_issuer::Algorithm::ES256);
-    let token = bound_to(&key, cognito_token().scope("orders/read")).sign_with(&KEY);
-    let proof = |method: &str, url: &str| Proof::new(&key, method, url, &token).sign_with(&key);
-    let authorization = format!("DPoP {token}");
-    let valid = proof("GET", &format!("{url}/orders/7"));
-    for (proof, expected) in [
-        (&valid, 200),
-        (&valid, 401),
-        (&proof("GET", "https://api.example/orders/7"), 401),
-        (&proof("GET", "http://127.0.0.1:9000/decide"), 401),
-        (&proof("GET", "https://api.example/decide"), 401),
-        (&proof("POST", &format!("{url}/orders/7")), 401),
-        (&proof("GET", &format!("{url}/orders/8")), 401),
-        (&proof("GET", &format!("{url}/orders/7?page=2")), 200),
-    ] {
-        let headers = [("authorization", authorization.as_str()), ("dpop", proof)];
-        let response = ask(&live, &question("GET", "/orders/7?page=2", &headers)).await;
-        assert_eq!(response.status(), expected, "{proof}");
-    }
-    let without = question("GET", "/orders/7", &[("authorization", &format!("Bearer {token}"))]);
-    assert_eq!(ask(&live, &without).await.status(), 401);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
 }
 
 /// The headers of one gateway, with these names.
-fn headers<'a>(family: [&'a str; 3]) -> [(&'a str, &'a str); 3] {
+fn headers(family: [&str; 3]) -> [(&str, &str); 3] {
     [(family[0], "POST"), (family[1], "/orders?x=1"), (family[2], "A.example:443")]
 }
 

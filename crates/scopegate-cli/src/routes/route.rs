@@ -15,13 +15,13 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Returns the rule of a method. `HEAD` has the rule of `GET`, unless it has one of its own.
+    /// Returns the rule of a method. `HEAD` has the rule of `GET` if it has no own rule.
     pub(crate) fn access(&self, method: &Method) -> Option<&Access> {
         rule_of(&self.methods, method)
     }
 }
 
-/// Returns the entry of a method. `HEAD` has the one of `GET`, unless it has one of its own.
+/// Returns the entry of a method. `HEAD` has the entry of `GET` if it has no own entry.
 pub(crate) fn rule_of<'r, T>(rules: &'r [(Method, T)], method: &Method) -> Option<&'r T> {
     let find = |wanted: &Method| rules.iter().find(|(method, _)| method == wanted).map(|(_, rule)| rule);
     match find(method) {

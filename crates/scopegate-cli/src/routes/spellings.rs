@@ -24,7 +24,6 @@ pub(crate) struct Covered {
 pub(crate) fn covered(routes: &[Route], table: &Table<usize>) -> Vec<Covered> {
     let mut warnings: Vec<Covered> = Vec::new();
     for (strict, route) in routes.iter().enumerate() {
-        // A catch-all has every spelling of its paths, except for those of its first segments.
         for (kind, spelling) in spellings(&route.path) {
             let Ok(judged) = JudgedPath::parse(spelling.as_bytes()) else { continue };
             let mut found = route.hosts.iter().filter_map(|host| table.find(host, &judged).ok().copied());

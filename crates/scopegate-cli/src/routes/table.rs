@@ -32,8 +32,7 @@ impl<T> Table<T> {
     /// Adds a route.
     ///
     /// # Errors
-    /// Returns an error if a route of this host has the same path, or one that differs in the names of
-    /// parameters only.
+    /// Returns an error if a route of this host has the same path. The names of parameters don't count.
     pub(crate) fn insert(&mut self, host: &str, path: &str, value: T) -> Result<(), InsertError> {
         let host = self
             .hosts

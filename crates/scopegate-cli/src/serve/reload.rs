@@ -111,8 +111,8 @@ impl Reloader {
         Ok(())
     }
 
-    /// Replaces issuers and rules. Requests of the rules in use accept none of the new issuers, and
-    /// those of the new rules none of the removed ones.
+    /// Replaces issuers and rules. The rules in use accept no tokens of new issuers. The new rules accept
+    /// no tokens of removed issuers.
     fn replace(&self, config: &Config, rules: Rules) -> Result<(), NotReloaded> {
         let verifier = &self.live.verifier;
         let find = |entries: &[IssuerEntry], name: &str| -> Option<IssuerEntry> {

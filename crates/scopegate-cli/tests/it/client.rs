@@ -1,5 +1,7 @@
 //! A gateway: sends questions on one connection.
 
+use std::fmt::Write as _;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -23,7 +25,7 @@ impl Connection {
     pub(crate) async fn send(&mut self, line: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = format!("{line} HTTP/1.1\r\nhost: decisions\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
         request.push_str("\r\n");
         self.0.write_all(request.as_bytes()).await.unwrap();
@@ -46,7 +48,7 @@ impl Connection {
     }
 
     /// Returns whether the server has closed the connection.
-    pub(crate) async fn is_closed(mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         matches!(self.0.read(&mut [0]).await, Ok(0) | Err(_))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use scopegate_issuer::LocalIssuer;
+use scopegate_issuer::{LocalIssuer, Pool};
 
 use crate::client::{Connection, get};
 use crate::program::{Service, write};
@@ -12,7 +12,7 @@ use crate::program::{Service, write};
 /// Returns a file in which one scope and one client decide about `/orders`. The issuer of `/stable` is
 /// always the same.
 fn config(local: &LocalIssuer, scope: &str, client: &str) -> String {
-    let issuers: Vec<&str> = local.pools().map(|pool| pool.issuer()).collect();
+    let issuers: Vec<&str> = local.pools().map(Pool::issuer).collect();
     let [changing, stable] = issuers[..2] else { panic!("{issuers:?}") };
     format!(
         r#"listen = "127.0.0.1:0"

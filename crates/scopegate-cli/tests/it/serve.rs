@@ -95,7 +95,6 @@ async fn untrusted_peer_is_rejected_and_closed() {
 
 #[tokio::test]
 async fn undecidable_token_gets_503_with_retry_after() {
-    // FW07
     let local = LocalIssuer::start().await.unwrap();
     let (issuer, token) = (local.issuer().to_owned(), local.mint().scope("orders/read").sign());
     local.shut_down().await;
