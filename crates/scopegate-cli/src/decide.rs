@@ -4,6 +4,7 @@
 //! a body.
 
 pub(crate) mod live;
+mod metadata;
 mod record;
 pub(crate) mod rules;
 
@@ -38,6 +39,9 @@ pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Respo
     loop {
         let snapshot = live.snapshot().await;
         let rules = &snapshot.rules;
+        if let Some(document) = metadata_for(rules, question, peer) {
+            return document;
+        }
         let judged = judge(rules, question, peer);
         let decided = match &judged {
             Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
@@ -53,6 +57,14 @@ pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Respo
             receipt = accepted.receipt().cloned().or(receipt);
         }
     }
+}
+
+/// Returns the metadata of the API if a trusted peer requests it.
+fn metadata_for(rules: &Rules, question: &Parts, peer: IpAddr) -> Option<Response<Bytes>> {
+    if !rules.trusted_proxies.contain(peer) {
+        return None;
+    }
+    rules.metadata.respond(question, (!rules.uses_hosts).then_some(&rules.host))
 }
 
 /// The connection and the time of a question.

@@ -10,6 +10,7 @@ use scopegate::{AcceptedIssuers, ConfigError, ResourceIdentifier, Verifier};
 
 use crate::config::forward::Forward;
 use crate::config::settings::Config;
+use crate::decide::metadata::Metadata;
 use crate::gateway::Gateway;
 use crate::routes::access::Access;
 use crate::routes::table::Table;
@@ -24,6 +25,7 @@ pub(crate) struct Rules {
     pub(super) prefix: String,
     pub(super) forward: Forward,
     pub(super) table: Table<Route>,
+    pub(super) metadata: Metadata,
 }
 
 /// A route with its compiled rules.
@@ -45,10 +47,11 @@ pub(crate) enum CompileError {
     Host(String),
     Route(matchit::InsertError),
     Requirement(ConfigError),
+    Metadata(ConfigError),
 }
 
 impl Rules {
-    /// Compiles the rules of a configuration for tokens of this verifier.
+    /// Compiles the rules of a configuration for tokens of this verifier, which trusts its issuers.
     pub(crate) fn compile(config: &Config, verifier: &Verifier) -> Result<Self, CompileError> {
         let mut table = Table::new();
         let mut authorizers = Authorizers { config, verifier, hosts: HashMap::new() };
@@ -71,6 +74,7 @@ impl Rules {
             prefix: config.public_url.prefix().to_owned(),
             forward: config.forward.clone(),
             table,
+            metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
         })
     }
 }
@@ -125,7 +129,7 @@ impl std::fmt::Display for CompileError {
         match self {
             Self::Host(host) => write!(f, "expected a host, found {host:?}"),
             Self::Route(error) => error.fmt(f),
-            Self::Requirement(error) => error.fmt(f),
+            Self::Requirement(error) | Self::Metadata(error) => error.fmt(f),
         }
     }
 }

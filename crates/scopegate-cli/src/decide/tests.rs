@@ -14,6 +14,8 @@ use crate::config::settings::Config;
 
 const PROXY: &str = "127.0.0.1";
 
+const METADATA: &str = "/.well-known/oauth-protected-resource";
+
 /// Settings for the issuers of `testkit`, which have static keys.
 fn config(change: impl Fn(String) -> String) -> Config {
     let text = format!(
@@ -168,6 +170,28 @@ async fn forwarded_headers_are_always_set() {
     }
     let invalid = question("OPTIONS", "/orders/7", &[("authorization", "Bearer x.y.z")]);
     assert_eq!(ask(&live, &invalid).await.status(), 200);
+}
+
+#[tokio::test]
+async fn challenge_names_metadata_that_is_served() {
+    let live = service();
+    let (mut request, ()) = Request::get(METADATA).body(()).unwrap().into_parts();
+    let response = ask(&live, &request).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &HeaderValue::from_static("application/json"))
+    );
+    let document = String::from_utf8(response.into_body().to_vec()).unwrap();
+    for member in [
+        r#""resource":"https://api.example""#,
+        &format!(r#""authorization_servers":["{ISSUER}"]"#),
+        r#""scopes_supported":["orders/admin","orders/mine","orders/read","orders/write"]"#,
+    ] {
+        assert!(document.contains(member), "{document}");
+    }
+    request.method = http::Method::POST;
+    assert_eq!(ask(&live, &request).await.status(), 405);
+    assert_eq!(decide(&live, &request, "127.0.0.2".parse().unwrap()).await.status(), 403);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use scopegate::ConfigError;
 
 use crate::config::file::{self, Invalid};
 use crate::config::issuer::IssuerEntry;
-use crate::config::settings::Config;
+use crate::config::settings::{Config, DpopMode};
 use crate::decide::live::Live;
 use crate::decide::rules::{CompileError, Rules};
 
@@ -97,23 +97,25 @@ impl Reloader {
 
     async fn apply(&mut self, text: String) -> Result<(), NotReloaded> {
         let config = parse(self.file.clone(), text).await?;
+        // The verifier has the origin of proofs.
+        let has_same_origin = config.public_url.origin() == self.config.public_url.origin();
         let fixed = [
             ("listen", config.listen == self.config.listen),
             ("listen_admin", config.listen_admin == self.config.listen_admin),
             ("dpop", config.dpop == self.config.dpop),
+            ("public_url", config.dpop == DpopMode::Off || has_same_origin),
         ];
         if let Some((setting, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
             return Err(NotReloaded::NeedsRestart(setting));
         }
-        let rules = Rules::compile(&config, &self.live.verifier).map_err(NotReloaded::Rules)?;
-        self.replace(&config, rules)?;
+        self.replace(&config)?;
         self.config = config;
         Ok(())
     }
 
     /// Replaces issuers and rules. The rules in use accept no tokens of new issuers. The new rules accept
     /// no tokens of removed issuers.
-    fn replace(&self, config: &Config, rules: Rules) -> Result<(), NotReloaded> {
+    fn replace(&self, config: &Config) -> Result<(), NotReloaded> {
         let verifier = &self.live.verifier;
         let find = |entries: &[IssuerEntry], name: &str| -> Option<IssuerEntry> {
             entries.iter().find(|entry| entry.name == name).cloned()
@@ -132,6 +134,7 @@ impl Reloader {
             issuers.try_for_each(|issuer| verifier.trust(issuer)).map_err(NotReloaded::Issuer)
         };
         trust(&new)?;
+        let rules = Rules::compile(config, verifier).map_err(NotReloaded::Rules)?;
         if changed.is_empty() {
             self.live.replace(rules);
         } else {

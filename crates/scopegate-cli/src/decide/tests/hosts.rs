@@ -53,3 +53,23 @@ async fn host_chooses_issuers_and_routes() {
     let bearer = format!("Bearer {of_a}");
     assert_eq!(ask(&live, &question("GET", "/me", &[("authorization", &bearer)])).await.status(), 500);
 }
+
+#[tokio::test]
+async fn metadata_is_that_of_the_host() {
+    let live = tenants();
+    for (host, issuer) in [
+        ("a.example", Some(ISSUER)),
+        ("b.example:443", Some(OTHER)),
+        ("api.example", None),
+        ("c.example", None),
+    ] {
+        let (request, ()) = Request::get(METADATA).header("host", host).body(()).unwrap().into_parts();
+        let response = ask(&live, &request).await;
+        assert_eq!(response.status().as_u16(), if issuer.is_some() { 200 } else { 404 }, "{host}");
+        let document = String::from_utf8(response.into_body().to_vec()).unwrap();
+        let Some(issuer) = issuer else { continue };
+        let resource = host.trim_end_matches(":443");
+        assert!(document.contains(&format!(r#""resource":"https://{resource}""#)), "{document}");
+        assert!(document.contains(&format!(r#""authorization_servers":["{issuer}"]"#)), "{document}");
+    }
+}
