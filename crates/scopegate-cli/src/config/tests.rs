@@ -7,7 +7,7 @@ use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTE
 use crate::gateway::Gateway;
 use crate::routes::access::Access;
 
-/// The file of the guide.
+/// A file with each setting.
 const FILE: &str = r#"listen = "127.0.0.1:9000"
 listen_admin = "127.0.0.1:9002"
 public_url = "https://api.example"
@@ -53,7 +53,7 @@ fn problems_of(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn file_of_the_guide_is_read() {
+fn each_setting_is_read() {
     let config = Config::parse(FILE).unwrap();
     assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
     assert_eq!(config.listen_admin, Some("127.0.0.1:9002".parse().unwrap()));

@@ -210,7 +210,7 @@ async fn question_of_untrusted_peer_is_rejected() {
 }
 
 #[tokio::test]
-async fn header_of_gateway_missing_or_repeated_is_an_error() {
+async fn missing_or_repeated_gateway_header_is_error() {
     // FW04
     let (live, bearer) = (service(), format!("Bearer {}", token("orders/read")));
     let mut missing = question("GET", "/orders/7", &[("authorization", &bearer)]);

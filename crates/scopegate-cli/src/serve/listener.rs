@@ -38,7 +38,7 @@ const MAX_CONNECTIONS: usize = 16_384;
 /// Maximum number of connections of other peers. Further ones are closed.
 const MAX_UNTRUSTED: usize = 256;
 /// Maximum size of the head of a request: a token of 16 KiB, a proof of 8 KiB, and the headers of a
-/// caller that a gateway passes on.
+/// caller that a gateway passes on. hyper may read up to twice as much.
 const MAX_HEAD: usize = 64 * 1024;
 /// Maximum number of headers.
 const MAX_HEADERS: usize = 256;

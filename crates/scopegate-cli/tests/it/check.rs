@@ -83,3 +83,14 @@ fn probable_mistakes_are_warnings() {
         assert!(out.contains(expected), "{expected}\n{out}");
     }
 }
+
+#[test]
+fn examples_of_guide_and_readme_are_valid() {
+    for page in ["../../docs/guide/program.md", "README.md"] {
+        let text = std::fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let (code, out, error) = check("example.toml", example);
+        assert_eq!(code, Some(0), "{page}: {error}");
+        assert!(!out.contains("warning"), "{page}: {out}");
+    }
+}

@@ -174,7 +174,7 @@ async fn sigterm_ends_the_service() {
 }
 
 #[test]
-fn address_in_use_and_invalid_file_end_the_start() {
+fn taken_address_and_invalid_file_end_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let file = path("taken.toml");
     let address = taken.local_addr().unwrap().to_string();
@@ -185,4 +185,35 @@ fn address_in_use_and_invalid_file_end_the_start() {
     write(&file, &text.replace("nginx", "apache"));
     let (code, _, error) = run(&["serve", "--config", file.to_str().unwrap()]);
     assert!(code == Some(64) && error.contains(":4:11: expected a gateway"), "{error}");
+}
+
+#[tokio::test]
+async fn head_over_its_limits_is_rejected() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start("head", &config(local.issuer()));
+    let asked = [("x-original-method", "GET"), ("x-original-uri", "/health")];
+    let (long, too_long) = ("x".repeat(60 * 1024), "x".repeat(130 * 1024));
+    for (more, count, status) in
+        [(&long, 1, 200), (&too_long, 1, 431), (&"x".to_owned(), 253, 200), (&"x".to_owned(), 254, 431)]
+    {
+        let mut gateway = Connection::open(&service.decisions).await;
+        let more = vec![("x-more", more.as_str()); count];
+        let response = gateway.send("GET /decide", &[&asked[..], &more].concat()).await;
+        assert_eq!(response.status, status, "{count} of {} bytes", more[0].1.len());
+    }
+}
+
+#[tokio::test]
+async fn connections_of_untrusted_peers_are_bounded() {
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(local.issuer()).replace("[\"127.0.0.1\"]", "[\"10.0.0.1\"]");
+    let service = Service::start("bounded", &text);
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(Connection::open(&service.decisions).await);
+    }
+    // Idle connections are accepted in their order.
+    let mut further = Connection::open(&service.decisions).await;
+    assert!(further.is_closed().await);
+    assert_eq!(open.last_mut().unwrap().ask("GET", "/health", None).await.status, 403);
 }
