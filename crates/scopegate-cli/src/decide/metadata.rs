@@ -1,6 +1,6 @@
 //! The metadata of the API (RFC 9728), which challenges name. The gateway passes its requests on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -12,6 +12,7 @@ use scopegate_axum::{AuthorizationServers, ProtectedResource, TenantResource};
 
 use crate::config::settings::Config;
 use crate::routes::access::Access;
+use crate::routes::route::Route;
 
 /// The documents of all hosts. They have one path, because the hosts share the prefix.
 pub(super) struct Metadata {
@@ -23,25 +24,28 @@ impl Metadata {
     /// Writes the documents. A host without an issuer that is a URL has none.
     pub(super) fn new(config: &Config, verifier: &Verifier) -> Result<Self, ConfigError> {
         let mut metadata = Self { path: String::new(), documents: HashMap::new() };
-        let servers = middleware::authorization_servers(verifier);
-        let hosts: BTreeSet<&String> = config.routes.iter().flat_map(|route| &route.hosts).collect();
-        for host in hosts {
+        let servers: HashSet<String> = middleware::authorization_servers(verifier).into_iter().collect();
+        let mut hosts: HashMap<&String, Vec<&Route>> = HashMap::new();
+        for route in &config.routes {
+            for host in &route.hosts {
+                hosts.entry(host).or_default().push(route);
+            }
+        }
+        for (host, routes) in hosts {
             let Some(identifier) = config.public_url.at_host(host) else { continue };
             identifier.metadata_path().clone_into(&mut metadata.path);
             let issuers = config.issuers.iter().filter(|entry| entry.hosts.contains(host));
             let names: Vec<&String> =
-                issuers.map(|entry| &entry.name).filter(|name| servers.contains(name)).collect();
+                issuers.map(|entry| &entry.name).filter(|name| servers.contains(*name)).collect();
             if names.is_empty() {
                 continue;
             }
             // The verifier has this origin for DPoP proofs.
             let api = ProtectedResource::new(&config.public_url.origin(), verifier)?;
-            for route in config.routes.iter().filter(|route| route.hosts.contains(host)) {
-                for (_, access) in &route.methods {
-                    if let Access::Scopes(required) = access {
-                        // The layer is not used. Its scopes are in the document.
-                        let _ = api.try_require_scope(required)?;
-                    }
+            for (_, access) in routes.iter().flat_map(|route| &route.methods) {
+                if let Access::Scopes(required) = access {
+                    // The layer is not used. Its scopes are in the document.
+                    let _ = api.try_require_scope(required)?;
                 }
             }
             let servers = AuthorizationServers::new(verifier, names)?;
