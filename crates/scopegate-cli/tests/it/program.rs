@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::client::get;
 
 /// Returns the program without settings of the environment.
 pub(crate) fn program() -> Command {
@@ -59,6 +62,17 @@ impl Service {
         };
         let (decisions, admin) = (address("decisions"), address("admin"));
         Self { child, file, log, decisions, admin }
+    }
+
+    /// Starts the service, and waits until it has the keys of each issuer.
+    pub(crate) async fn start_ready(name: &str, config: &str) -> Self {
+        let service = Self::start(name, config);
+        let started = Instant::now();
+        while get(&service.admin, "/readyz").await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", service.log());
+            tokio::task::yield_now().await;
+        }
+        service
     }
 
     pub(crate) fn log(&self) -> String {

@@ -31,7 +31,7 @@ GET = "public"
 #[tokio::test]
 async fn decisions_are_made_for_a_gateway() {
     let local = LocalIssuer::start().await.unwrap();
-    let service = Service::start("decisions", &config(local.issuer()));
+    let service = Service::start_ready("decisions", &config(local.issuer())).await;
     let mut gateway = Connection::open(&service.decisions).await;
     let token = local.mint().scope("orders/read").sign();
 
@@ -114,7 +114,7 @@ async fn undecidable_token_gets_503_with_retry_after() {
 async fn envoy_asks_with_the_request_itself() {
     let local = LocalIssuer::start().await.unwrap();
     let text = config(local.issuer()).replace("\"nginx\"", "\"envoy\"");
-    let service = Service::start("envoy", &text);
+    let service = Service::start_ready("envoy", &text).await;
     let mut gateway = Connection::open(&service.decisions).await;
     let bearer = format!("Bearer {}", local.mint().scope("orders/read").sign());
     let headers = [("authorization", bearer.as_str()), ("x-original-uri", "/health")];
@@ -137,7 +137,7 @@ async fn envoy_asks_with_the_request_itself() {
 #[tokio::test]
 async fn operator_reads_readiness_and_metrics() {
     let local = LocalIssuer::start().await.unwrap();
-    let service = Service::start("admin", &config(local.issuer()));
+    let service = Service::start_ready("admin", &config(local.issuer())).await;
     let mut gateway = Connection::open(&service.decisions).await;
     let token = local.mint().scope("orders/read").sign();
     assert_eq!(gateway.ask("GET", "/orders/7", Some(&token)).await.status, 200);
