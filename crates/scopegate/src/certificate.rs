@@ -6,7 +6,7 @@ mod forwarded;
 mod header;
 pub(crate) mod malformed;
 mod pem;
-mod proxies;
+pub(crate) mod proxies;
 mod thumbprint;
 
 use std::fmt;

@@ -77,6 +77,7 @@ mod record;
 mod tests;
 
 pub use crate::certificate::malformed::MalformedCertificate;
+pub use crate::certificate::proxies::TrustedProxies;
 pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorization};
 pub use challenge::MetadataUrl;
 pub use credentials::bearer::PresentedToken;

@@ -4,11 +4,24 @@ use std::net::IpAddr;
 
 use crate::error::config::ConfigError;
 
-/// A list of networks.
-pub(super) struct TrustedProxies(Vec<Network>);
+/// The addresses of the proxies that may set a header.
+///
+/// Take the address of a peer from the connection, and never from a header.
+///
+/// ```
+/// use scopegate::http::TrustedProxies;
+///
+/// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;
+/// assert!(proxies.contain("10.1.2.3".parse().unwrap()));
+/// assert!(!proxies.contain("11.1.2.3".parse().unwrap()));
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustedProxies(Vec<Network>);
 
 /// The addresses with one prefix, as 128 bits. IPv4 addresses are mapped to IPv6, and no IPv6 address
 /// is in a network of IPv4, because mapped addresses count as IPv4.
+#[derive(Clone, Debug)]
 struct Network {
     first: u128,
     mask: u128,
@@ -18,22 +31,33 @@ struct Network {
 const MAPPED_PREFIX: u32 = 96;
 
 impl TrustedProxies {
-    pub(super) fn new(texts: &[String]) -> Result<Self, ConfigError> {
-        let network = |text: &String| {
-            Network::parse(text).ok_or_else(|| ConfigError::OutOfRange {
+    /// Reads addresses and networks. An IPv4 address that is mapped to IPv6 counts as IPv4.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::OutOfRange`] if a string is neither an IP address nor a network such as
+    /// `10.0.0.0/8`, or if the network has bits after its prefix. A prefix of 0 is rejected, because
+    /// every address would be trusted.
+    pub fn new<I>(texts: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let network = |text: I::Item| {
+            Network::parse(text.as_ref()).ok_or_else(|| ConfigError::OutOfRange {
                 setting: "trusted proxies",
                 expected: "an IP address or a network such as 10.0.0.0/8, without bits after its prefix",
-                found: text.clone(),
+                found: text.as_ref().to_owned(),
             })
         };
-        Ok(Self(texts.iter().map(network).collect::<Result<_, _>>()?))
+        Ok(Self(texts.into_iter().map(network).collect::<Result<_, _>>()?))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn contain(&self, peer: IpAddr) -> bool {
+    /// Returns whether the address is one of a trusted proxy.
+    pub fn contain(&self, peer: IpAddr) -> bool {
         let peer = bits(peer);
         self.0.iter().any(|network| peer & network.mask == network.first)
     }
@@ -80,7 +104,7 @@ mod tests {
     use super::*;
 
     fn contains(network: &str, peer: &str) -> bool {
-        TrustedProxies::new(&[network.to_owned()]).unwrap().contain(peer.parse().unwrap())
+        TrustedProxies::new([network]).unwrap().contain(peer.parse().unwrap())
     }
 
     #[test]
@@ -127,7 +151,7 @@ mod tests {
             "fe80::1%eth0",
             "10.0.0.5:80",
         ] {
-            assert!(TrustedProxies::new(&[text.to_owned()]).is_err(), "{text}");
+            assert!(TrustedProxies::new([text]).is_err(), "{text}");
         }
     }
 }

@@ -1,0 +1,63 @@
+//! Settings that are valid, and probably not intended.
+
+use std::collections::BTreeSet;
+
+use crate::config::settings::Config;
+use crate::routes::access::Access;
+use crate::routes::spellings;
+use crate::routes::table::Table;
+
+/// Returns the warnings.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = covered_spellings(config);
+    warnings.extend(hosts_without_issuers(config));
+    warnings.extend(unusual_methods(config));
+    warnings
+}
+
+fn covered_spellings(config: &Config) -> Vec<String> {
+    let mut table = Table::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        for host in &route.hosts {
+            // The configuration was read with the same table, so there is no conflict.
+            if table.insert(host, &route.path, index).is_err() {
+                return Vec::new();
+            }
+        }
+    }
+    let covered = spellings::covered(&config.routes, &table).into_iter();
+    let warning = covered.filter_map(|covered| {
+        let (strict, by) = (config.routes.get(covered.strict)?, config.routes.get(covered.by)?);
+        let (strict, by, spelling, kind) = (&strict.path, &by.path, &covered.spelling, covered.kind);
+        Some(format!(
+            "the less strict route {by:?} decides about {spelling:?}, which is {strict:?} in another spelling \
+             ({kind}): if the backend takes both for the same, add a route for it"
+        ))
+    });
+    warning.collect()
+}
+
+/// Returns a warning for each host whose tokens or whose routes are missing.
+fn hosts_without_issuers(config: &Config) -> Vec<String> {
+    let with_issuer: BTreeSet<&String> = config.issuers.iter().flat_map(|entry| &entry.hosts).collect();
+    let needs_token = config
+        .routes
+        .iter()
+        .filter(|route| route.methods.iter().any(|(_, access)| *access != Access::Public));
+    let with_token: BTreeSet<&String> = needs_token.flat_map(|route| &route.hosts).collect();
+    let lacking = with_token
+        .difference(&with_issuer)
+        .map(|host| format!("no issuer has the host {host:?}, so every token is rejected there"));
+    let unused = with_issuer
+        .difference(&with_token)
+        .map(|host| format!("no route that requires a token has the host {host:?} of an issuer"));
+    lacking.chain(unused).collect()
+}
+
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
+
+fn unusual_methods(config: &Config) -> Vec<String> {
+    let methods = config.routes.iter().flat_map(|route| &route.methods).map(|(method, _)| method.as_str());
+    let unusual: BTreeSet<&str> = methods.filter(|method| !METHODS.contains(method)).collect();
+    unusual.into_iter().map(|method| format!("{method} is an unusual method, which may be a typo")).collect()
+}

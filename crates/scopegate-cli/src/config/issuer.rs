@@ -1,0 +1,181 @@
+//! One `[[issuer]]` of the file.
+
+use std::ops::Range;
+
+use scopegate::{ConfigError, Issuer, IssuerWithoutAudience};
+
+use crate::config::problem::Problems;
+use crate::config::reader::{Reader, Text};
+
+/// A trusted issuer, with the settings of the file. Equal entries have equal settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IssuerEntry {
+    source: Source,
+    clients: Vec<String>,
+    audiences: Vec<String>,
+    /// The hosts at which its tokens are accepted. At least one.
+    pub(crate) hosts: Vec<String>,
+    /// The value of `iss` in its tokens.
+    pub(crate) name: String,
+}
+
+/// An entry whose name is not known yet.
+pub(super) struct Unnamed {
+    source: Source,
+    clients: Vec<String>,
+    audiences: Vec<String>,
+    hosts: Vec<String>,
+    /// The place of the value that names the issuer.
+    pub(super) span: Range<usize>,
+    jwks_span: Option<Range<usize>>,
+}
+
+/// The kind of issuer, with the value of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    kind: Kind,
+    value: String,
+    jwks_uri: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Issuer,
+    Cognito,
+    Auth0,
+    Okta,
+    Entra,
+    Keycloak,
+    Hydra,
+    Rfc9068,
+}
+
+const KINDS: [(&str, Kind); 8] = [
+    ("issuer", Kind::Issuer),
+    ("cognito", Kind::Cognito),
+    ("auth0", Kind::Auth0),
+    ("okta", Kind::Okta),
+    ("entra", Kind::Entra),
+    ("keycloak", Kind::Keycloak),
+    ("hydra", Kind::Hydra),
+    ("rfc9068", Kind::Rfc9068),
+];
+
+impl Source {
+    fn issuer(&self) -> Result<IssuerWithoutAudience, ConfigError> {
+        match (self.kind, &self.jwks_uri) {
+            (Kind::Issuer, Some(jwks_uri)) => Issuer::from_jwks_uri(&self.value, jwks_uri),
+            (Kind::Issuer, None) => Issuer::from_metadata(&self.value),
+            (Kind::Cognito, _) => Issuer::cognito(&self.value),
+            (Kind::Auth0, _) => Issuer::auth0(&self.value),
+            (Kind::Okta, _) => Issuer::okta(&self.value),
+            (Kind::Entra, _) => Issuer::entra(&self.value),
+            (Kind::Keycloak, _) => Issuer::keycloak(&self.value),
+            (Kind::Hydra, _) => Issuer::hydra(&self.value),
+            (Kind::Rfc9068, _) => Issuer::rfc9068(&self.value),
+        }
+    }
+}
+
+impl IssuerEntry {
+    /// Returns whether the issuer has the same rules. The hosts may differ, because they are in the rules
+    /// of routes.
+    pub(crate) fn has_rules_of(&self, other: &Self) -> bool {
+        let Self { source, clients, audiences, hosts: _, name: _ } = self;
+        (source, clients, audiences) == (&other.source, &other.clients, &other.audiences)
+    }
+
+    /// Returns the issuer with its rules.
+    ///
+    /// # Errors
+    /// Returns the [`ConfigError`] of the preset. An entry of a valid file has none.
+    pub(crate) fn issuer(&self) -> Result<Issuer, ConfigError> {
+        issuer(&self.source, &self.clients, &self.audiences)
+    }
+}
+
+/// Reads an issuer at these hosts.
+pub(super) fn read(
+    mut table: Reader<'_>,
+    hosts: Vec<String>,
+    problems: &mut Problems<'_>,
+) -> Option<Unnamed> {
+    let before = problems.len();
+    let mut kinds = KINDS
+        .iter()
+        .filter_map(|(key, kind)| table.value(key).is_some().then_some((*key, *kind)))
+        .collect::<Vec<_>>()
+        .into_iter();
+    let first = kinds.next();
+    for (key, _) in kinds {
+        let (one, _) = first?;
+        problems.add(
+            &table.key_span(key),
+            format_args!("expected one kind of issuer, found `{one}` and `{key}`"),
+        );
+    }
+    let jwks_uri = table.string("jwks_uri", problems);
+    let clients = table.strings("clients", problems);
+    let audiences = table.strings("audiences", problems);
+    table.finish(problems);
+    let Some((key, kind)) = first else {
+        let keys = KINDS.map(|(key, _)| key).join("`, `");
+        problems.add(&table.span, format_args!("expected a kind of issuer out of `{keys}`, found none"));
+        return None;
+    };
+    if jwks_uri.is_some() && kind != Kind::Issuer {
+        problems.add(
+            &table.key_span("jwks_uri"),
+            format_args!("expected `jwks_uri` beside `issuer`, found `{key}`"),
+        );
+    }
+    if clients.is_none() && audiences.is_none() {
+        problems.add(&table.span, "expected `clients` or `audiences`, found none of them");
+    }
+    let value = table.string(key, problems)?;
+    let strings = |texts: Option<Vec<Text<'_>>>| {
+        texts.unwrap_or_default().iter().map(|text| text.text.to_owned()).collect()
+    };
+    let jwks_span = jwks_uri.as_ref().map(|url| url.span.clone());
+    let source =
+        Source { kind, value: value.text.to_owned(), jwks_uri: jwks_uri.map(|url| url.text.to_owned()) };
+    if problems.len() > before {
+        return None;
+    }
+    Some(Unnamed {
+        source,
+        clients: strings(clients),
+        audiences: strings(audiences),
+        hosts,
+        span: value.span,
+        jwks_span,
+    })
+}
+
+impl Unnamed {
+    /// Returns the issuer with its rules.
+    pub(super) fn issuer(&self) -> Result<Issuer, ConfigError> {
+        issuer(&self.source, &self.clients, &self.audiences)
+    }
+
+    /// Returns the place of the value with this mistake.
+    pub(super) fn span_of(&self, error: &ConfigError) -> &Range<usize> {
+        let is_jwks_uri = matches!(error, ConfigError::InvalidUrl { setting: "jwks_uri", .. });
+        self.jwks_span.as_ref().filter(|_| is_jwks_uri).unwrap_or(&self.span)
+    }
+
+    pub(super) fn named(self, name: String) -> IssuerEntry {
+        let Self { source, clients, audiences, hosts, .. } = self;
+        IssuerEntry { source, clients, audiences, hosts, name }
+    }
+}
+
+fn issuer(source: &Source, clients: &[String], audiences: &[String]) -> Result<Issuer, ConfigError> {
+    let issuer = source.issuer()?;
+    // A list that the file does not have sets no rule. `read` requires one of them.
+    Ok(match (audiences.is_empty(), clients.is_empty()) {
+        (false, false) => issuer.audiences(audiences).clients(clients),
+        (false, true) => issuer.audiences(audiences),
+        (true, _) => issuer.clients(clients),
+    })
+}

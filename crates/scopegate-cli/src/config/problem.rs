@@ -1,0 +1,89 @@
+//! A mistake in the configuration file, with its place.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A mistake, with the line and the column of its first character. Both begin at 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) message: String,
+}
+
+/// Shows `LINE:COLUMN: message`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// Maximum number of mistakes that are listed.
+const MAX_PROBLEMS: usize = 50;
+
+/// Collects the mistakes of one file.
+pub(super) struct Problems<'t> {
+    text: &'t str,
+    found: Vec<(usize, String)>,
+}
+
+impl<'t> Problems<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    /// Adds a mistake at this place. Further ones than the limit are dropped.
+    pub(super) fn add(&mut self, span: &Range<usize>, message: impl fmt::Display) {
+        if self.found.len() < MAX_PROBLEMS {
+            self.found.push((span.start, message.to_string()));
+        }
+    }
+
+    /// Returns the number of mistakes so far.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Returns the mistakes in the order of the file.
+    pub(super) fn into_vec(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|(at, _)| *at);
+        let text = self.text;
+        let placed = self.found.into_iter().map(|(at, message)| {
+            let (line, column) = place(text, at);
+            Problem { line, column, message }
+        });
+        placed.collect()
+    }
+}
+
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count();
+    (before.matches('\n').count() + 1, column + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn column_counts_characters() {
+        let text = "a = 1\n\"é\" = x\n";
+        for (at, expected) in [(0, (1, 1)), (4, (1, 5)), (6, (2, 1)), (10, (2, 4)), (text.len(), (3, 1))] {
+            assert_eq!(place(text, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn problems_are_sorted_and_bounded() {
+        let text = "a\n".repeat(MAX_PROBLEMS + 1);
+        let mut problems = Problems::new(&text);
+        for line in (0..=MAX_PROBLEMS).rev() {
+            problems.add(&(2 * line..2 * line + 1), line);
+        }
+        let found = problems.into_vec();
+        assert_eq!(found.len(), MAX_PROBLEMS);
+        assert!(found.is_sorted_by_key(|problem| problem.line));
+    }
+}

@@ -1,0 +1,239 @@
+//! All settings of the file.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use scopegate::Dpop;
+use scopegate::http::TrustedProxies;
+use toml::de::DeTable;
+
+use crate::config::forward::{self, Field, Forward};
+use crate::config::hosts::Hosts;
+use crate::config::issuer::{self, IssuerEntry};
+use crate::config::problem::{Problem, Problems};
+use crate::config::public_url::PublicUrl;
+use crate::config::reader::{Reader, Text, string};
+use crate::config::{route, trial};
+use crate::gateway::Gateway;
+use crate::routes::route::Route;
+use crate::routes::table::Table;
+
+/// Maximum size of the file in bytes.
+pub(crate) const MAX_FILE: usize = 8 * 1024 * 1024;
+/// Maximum number of routes.
+pub(crate) const MAX_ROUTES: usize = 10_000;
+/// Maximum number of issuers.
+pub(crate) const MAX_ISSUERS: usize = 1_000;
+/// Maximum number of trusted proxies.
+const MAX_PROXIES: usize = 1_000;
+
+/// The settings of the service.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) listen_admin: Option<SocketAddr>,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) gateway: Gateway,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) dpop: DpopMode,
+    pub(crate) issuers: Vec<IssuerEntry>,
+    pub(crate) routes: Vec<Route>,
+    /// Whether an issuer or a route names a host.
+    pub(crate) uses_hosts: bool,
+    pub(crate) forward: Forward,
+}
+
+/// The setting `dpop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DpopMode {
+    Off,
+    Accept,
+    Require,
+}
+
+impl DpopMode {
+    /// Returns the settings of the verifier for this origin.
+    pub(crate) fn settings(self, origin: String) -> Option<Dpop> {
+        match self {
+            Self::Off => None,
+            Self::Accept => Some(Dpop::accept().origin(origin)),
+            Self::Require => Some(Dpop::require().origin(origin)),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Returns the mistakes in the order of the file.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::new(text);
+        if text.len() > MAX_FILE {
+            problems.add(&(0..0), format_args!("expected at most {MAX_FILE} bytes, found {}", text.len()));
+            return Err(problems.into_vec());
+        }
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            problems.add(&error.span().unwrap_or(0..0), error.message());
+        }
+        if !errors.is_empty() {
+            return Err(problems.into_vec());
+        }
+        let config = read(Reader::new(document.get_ref(), 0..0), &mut problems);
+        match config {
+            Some(config) if problems.len() == 0 => Ok(config),
+            _ => Err(problems.into_vec()),
+        }
+    }
+}
+
+fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
+    let listen = table.required("listen", problems);
+    let listen = parsed(listen, "an address and a port, such as \"127.0.0.1:9000\"", problems);
+    let listen_admin = table.string("listen_admin", problems);
+    let listen_admin = parsed(listen_admin, "an address and a port, such as \"127.0.0.1:9002\"", problems);
+    let public_url = table.required("public_url", problems);
+    let gateway = table.required("gateway", problems);
+    let proxies = table.required_strings("trusted_proxies", problems);
+    let dpop = table.string("dpop", problems);
+    let issuers = table.tables("issuer", MAX_ISSUERS, problems);
+    let routes = table.tables("route", MAX_ROUTES, problems);
+    let forward = forward_of(&mut table, problems);
+    table.finish(problems);
+
+    let public_url = public_url.and_then(|url| valid(PublicUrl::parse(url.text), &url.span, problems));
+    let gateway = gateway.and_then(|text| valid(text.text.parse::<Gateway>(), &text.span, problems));
+    let trusted_proxies = proxies.and_then(|texts| trusted(&texts, problems));
+    let dpop = dpop_of(dpop, problems);
+    for (key, tables) in [("issuer", &issuers), ("route", &routes)] {
+        if tables.is_empty() {
+            problems.add(&table.span, format_args!("expected at least one table `[[{key}]]`, found none"));
+        }
+    }
+    let mut hosts = Hosts::new(public_url.as_ref());
+    let issuers = issuers_of(issuers, &mut hosts, problems);
+    let routes = routes_of(routes, &mut hosts, problems);
+    let uses_hosts = hosts.are_used;
+    let (public_url, dpop) = (public_url?, dpop?);
+    if let (Some(entry), Some(settings)) = (issuers.first(), dpop.settings(public_url.origin())) {
+        valid(trial::check_dpop(entry, settings), &table.key_span("dpop"), problems);
+    }
+    Some(Config {
+        listen: listen?,
+        listen_admin,
+        public_url,
+        gateway: gateway?,
+        trusted_proxies: trusted_proxies?,
+        dpop,
+        issuers,
+        routes,
+        uses_hosts,
+        forward,
+    })
+}
+
+fn issuers_of(
+    tables: Vec<Reader<'_>>,
+    hosts: &mut Hosts<'_>,
+    problems: &mut Problems<'_>,
+) -> Vec<IssuerEntry> {
+    let mut unnamed = Vec::new();
+    for mut table in tables {
+        let hosts = hosts.read(&mut table, problems);
+        unnamed.extend(issuer::read(table, hosts, problems));
+    }
+    let mut entries: Vec<IssuerEntry> = Vec::new();
+    let mut names = HashSet::new();
+    for (entry, span) in trial::named(unnamed, problems) {
+        if !names.insert(entry.name.clone()) {
+            problems.add(&span, format_args!("issuer {} is trusted twice", entry.name));
+        }
+        entries.push(entry);
+    }
+    entries
+}
+
+fn routes_of(tables: Vec<Reader<'_>>, hosts: &mut Hosts<'_>, problems: &mut Problems<'_>) -> Vec<Route> {
+    let (mut routes, mut known) = (Vec::new(), Table::new());
+    for mut table in tables {
+        let path = table.value("path").map_or_else(|| table.span.clone(), toml::Spanned::span);
+        let hosts = hosts.read(&mut table, problems);
+        let Some(route) = route::read(table, hosts, problems) else { continue };
+        for host in &route.hosts {
+            if let Err(error) = known.insert(host, &route.path, ()) {
+                let found = &route.path;
+                problems.add(
+                    &path,
+                    format_args!(
+                        "expected another path than that of an earlier route, found {found:?}: {error}"
+                    ),
+                );
+            }
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+fn forward_of(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Forward {
+    let mut headers: Forward = Vec::new();
+    for (key, value) in table.table("forward", problems).iter().flat_map(Reader::rest) {
+        let name = valid(forward::header_name(key.text), &key.span, problems);
+        let field =
+            string(value, problems).and_then(|text| valid(Field::parse(text.text), &text.span, problems));
+        let (Some(name), Some(field)) = (name, field) else { continue };
+        if headers.len() == forward::MAX_HEADERS || headers.iter().any(|(other, _)| *other == name) {
+            let max = forward::MAX_HEADERS;
+            problems.add(
+                &key.span,
+                format_args!("expected each header once, at most {max}, found `{}`", key.text),
+            );
+        } else {
+            headers.push((name, field));
+        }
+    }
+    headers
+}
+
+fn dpop_of(text: Option<Text<'_>>, problems: &mut Problems<'_>) -> Option<DpopMode> {
+    match text.as_ref().map(|text| text.text) {
+        None | Some("off") => Some(DpopMode::Off),
+        Some("accept") => Some(DpopMode::Accept),
+        Some("require") => Some(DpopMode::Require),
+        Some(other) => {
+            let span = text.map_or(0..0, |text| text.span);
+            problems.add(&span, format_args!("expected \"off\", \"accept\" or \"require\", found {other:?}"));
+            None
+        }
+    }
+}
+
+/// Reads the trusted proxies. Each mistake is reported at its own place.
+fn trusted(texts: &[Text<'_>], problems: &mut Problems<'_>) -> Option<TrustedProxies> {
+    for text in texts {
+        valid(TrustedProxies::new([text.text]), &text.span, problems);
+    }
+    if let Some(further) = texts.get(MAX_PROXIES) {
+        problems.add(&further.span, format_args!("expected at most {MAX_PROXIES} trusted proxies"));
+    }
+    TrustedProxies::new(texts.iter().map(|text| text.text)).ok()
+}
+
+fn parsed(text: Option<Text<'_>>, expected: &str, problems: &mut Problems<'_>) -> Option<SocketAddr> {
+    let Text { text, span } = text?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    problems.add(&span, format_args!("expected {expected}, found {text:?}"));
+    None
+}
+
+fn valid<T, E: std::fmt::Display>(
+    result: Result<T, E>,
+    span: &Range<usize>,
+    problems: &mut Problems<'_>,
+) -> Option<T> {
+    result.map_err(|error| problems.add(span, error)).ok()
+}

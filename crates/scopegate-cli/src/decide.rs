@@ -1,0 +1,218 @@
+//! The decision about one question of a gateway, without a server.
+//!
+//! [`decide`] uses the rules of one file. It takes no lock, does no I/O for a known key, and never reads
+//! a body.
+
+pub(crate) mod live;
+mod metadata;
+mod record;
+pub(crate) mod rules;
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response, StatusCode, Uri};
+use scopegate::Claims;
+use scopegate::http::{
+    AcceptedRequest, Authorizer, Credentials, Grant, Problem, ProofReceipt, Rejection, RequestHead,
+};
+
+use crate::decide::live::Live;
+use crate::decide::record::Reason;
+use crate::decide::rules::{Rule, Rules};
+use crate::gateway::{Asked, Unread};
+use crate::routes::route::rule_of;
+use crate::routes::table::NoRoute;
+
+/// The header with the path that was judged, for gateways that pass it on.
+const AUTH_PATH: HeaderName = HeaderName::from_static("x-auth-path");
+
+/// Decides about the request that a gateway asks about. `peer` is the address of the connection.
+///
+/// The status is the verdict: 200 accepts. Every response is complete, and no cache may store it.
+pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Response<Bytes> {
+    let arrived = Instant::now();
+    let mut receipt = None;
+    loop {
+        let snapshot = live.snapshot().await;
+        let rules = &snapshot.rules;
+        if let Some(document) = metadata_for(rules, question, peer) {
+            return document;
+        }
+        let judged = judge(rules, question, peer);
+        let decided = match &judged {
+            Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
+                Some(authorize(rules, authorizer, question, asked, receipt.as_ref()).await)
+            }
+            _ => None,
+        };
+        if live.is_current(&snapshot) {
+            return respond(rules, question, judged, decided, Arrival { peer, at: arrived });
+        }
+        // The proof is recorded already, so it must count as this request's own.
+        if let Some(Ok(accepted)) = &decided {
+            receipt = accepted.receipt().cloned().or(receipt);
+        }
+    }
+}
+
+/// Returns the metadata of the API if a trusted peer requests it.
+fn metadata_for(rules: &Rules, question: &Parts, peer: IpAddr) -> Option<Response<Bytes>> {
+    if !rules.trusted_proxies.contain(peer) {
+        return None;
+    }
+    rules.metadata.respond(question, (!rules.uses_hosts).then_some(&rules.host))
+}
+
+/// The connection and the time of a question.
+#[derive(Clone, Copy)]
+struct Arrival {
+    peer: IpAddr,
+    at: Instant,
+}
+
+/// Records the decision, and returns its response.
+fn respond(
+    rules: &Rules,
+    question: &Parts,
+    judged: Result<Judged<'_>, Unjudged>,
+    decided: Option<Result<AcceptedRequest, Rejection>>,
+    arrival: Arrival,
+) -> Response<Bytes> {
+    match (judged, decided) {
+        (Ok(Judged { asked, rule: Rule::Token(authorizer), pattern }), Some(result)) => {
+            record::decided(authorizer, question, &asked, pattern, &result, arrival.at);
+            match result {
+                Ok(accepted) => accept(rules, &asked, Some(&accepted)),
+                Err(rejection) => authorizer.response(&rejection).into_response(),
+            }
+        }
+        (Ok(Judged { asked, rule: Rule::Public, .. }), _) => {
+            record::public();
+            accept(rules, &asked, None)
+        }
+        // A rule that requires a token has always a result.
+        (Ok(Judged { asked, .. }), None) => {
+            reject(&Unjudged { reason: Reason::NoRule("result"), asked: Some(asked) }, arrival)
+        }
+        (Err(unjudged), _) => reject(&unjudged, arrival),
+    }
+}
+
+fn reject(unjudged: &Unjudged, arrival: Arrival) -> Response<Bytes> {
+    record::unjudged(unjudged, arrival.peer);
+    let (status, detail) = unjudged.response();
+    Problem::new(status, detail).into_response()
+}
+
+/// A request with the rule that decides.
+struct Judged<'r> {
+    asked: Asked,
+    rule: &'r Rule,
+    pattern: &'r str,
+}
+
+/// A request without a rule that decides.
+struct Unjudged {
+    reason: Reason,
+    /// `None` if it is not known.
+    asked: Option<Asked>,
+}
+
+fn judge<'r>(rules: &'r Rules, question: &Parts, peer: IpAddr) -> Result<Judged<'r>, Unjudged> {
+    let unjudged = |reason, asked| Unjudged { reason, asked };
+    // Any other peer could choose the request that is judged.
+    if !rules.trusted_proxies.contain(peer) {
+        return Err(unjudged(Reason::UntrustedPeer, None));
+    }
+    let read = rules.gateway.read(question, rules.uses_hosts);
+    let asked = read.map_err(|unread| unjudged(Reason::Unread(unread), None))?;
+    let host = if rules.uses_hosts { asked.host.as_deref() } else { Some(rules.host.as_str()) };
+    let found = host.ok_or(NoRoute::UnknownHost).and_then(|host| rules.table.find(host, &asked.path));
+    match found {
+        Ok(route) => match rule_of(&route.methods, &asked.method) {
+            Some(rule) => Ok(Judged { asked, rule, pattern: &route.pattern }),
+            None => Err(unjudged(Reason::NoRule("method"), Some(asked))),
+        },
+        Err(NoRoute::Ambiguous(ambiguous)) => {
+            Err(unjudged(Reason::Unread(Unread::AmbiguousPath(ambiguous)), Some(asked)))
+        }
+        Err(NoRoute::UnknownHost) => Err(unjudged(Reason::NoRule("host"), Some(asked))),
+        Err(NoRoute::UnknownPath) => Err(unjudged(Reason::NoRule("path"), Some(asked))),
+    }
+}
+
+impl Unjudged {
+    /// Returns the status, and the text for the caller.
+    fn response(&self) -> (StatusCode, &'static str) {
+        match self.reason {
+            Reason::UntrustedPeer => (StatusCode::FORBIDDEN, "this peer may not ask for decisions"),
+            Reason::NoRule(_) => (StatusCode::FORBIDDEN, "no rule allows this request"),
+            Reason::Unread(Unread::UnknownEndpoint) => (StatusCode::NOT_FOUND, "there is no such endpoint"),
+            Reason::Unread(Unread::MissingHeader(_)) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the gateway does not send the request that it asks about",
+            ),
+            Reason::Unread(Unread::MalformedHeader(_)) => {
+                (StatusCode::BAD_REQUEST, "the gateway sends a malformed request")
+            }
+            Reason::Unread(Unread::AmbiguousPath(_)) => {
+                (StatusCode::BAD_REQUEST, "the path of the request is ambiguous")
+            }
+        }
+    }
+}
+
+async fn authorize(
+    rules: &Rules,
+    authorizer: &Authorizer,
+    question: &Parts,
+    asked: &Asked,
+    outer: Option<&ProofReceipt>,
+) -> Result<AcceptedRequest, Rejection> {
+    let head = RequestHead::new(&question.headers);
+    let uri = target(rules, question, asked);
+    let authorization = match &uri {
+        Some(uri) => authorizer.authorize_head(head.with_target(&asked.method, uri)),
+        None => authorizer.authorize_head(head),
+    };
+    match authorization.settle(authorizer).await? {
+        Grant::Accepted(accepted) => Ok(accepted),
+        Grant::Proven(proven) => proven.record_and_wait(outer).await,
+    }
+}
+
+/// Returns the URI that a proof must name: the judged path after the prefix of the public URL. Only
+/// requests with a proof need it.
+fn target(rules: &Rules, question: &Parts, asked: &Asked) -> Option<Uri> {
+    match Credentials::from_headers(&question.headers) {
+        Credentials::Dpop(_) => Uri::try_from(format!("{}{}", rules.prefix, asked.path.as_str())).ok(),
+        _ => None,
+    }
+}
+
+/// Returns the response to an accepted request. It has every forwarded header, so that a gateway
+/// replaces the value of its caller.
+fn accept(rules: &Rules, asked: &Asked, accepted: Option<&AcceptedRequest>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    let claims: Option<&Claims> = accepted.and_then(AcceptedRequest::claims);
+    for (name, field) in &rules.forward {
+        headers.insert(name, field.value(claims));
+    }
+    // A judged path is printable ASCII.
+    if let Ok(path) = HeaderValue::from_str(asked.path.as_str()) {
+        headers.insert(AUTH_PATH, path);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(accepted) = accepted {
+        accepted.add_headers(headers);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

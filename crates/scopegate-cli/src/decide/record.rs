@@ -1,0 +1,128 @@
+//! The record of each decision, in the log and in the metric.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use http::request::Parts;
+use scopegate::http::{AcceptedRequest, Authorizer, Credentials, Rejection};
+use scopegate::{Decision, Excerpt};
+
+use crate::decide::Unjudged;
+use crate::gateway::{Asked, Unread};
+
+/// The reason why no rule decides about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    UntrustedPeer,
+    Unread(Unread),
+    /// The host, the path or the method has no rule.
+    NoRule(&'static str),
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::UntrustedPeer => "untrusted_peer",
+            Self::Unread(unread) => unread.as_str(),
+            Self::NoRule(_) => "no_rule",
+        }
+    }
+}
+
+/// Records the decision of an authorizer.
+pub(super) fn decided(
+    authorizer: &Authorizer,
+    question: &Parts,
+    asked: &Asked,
+    pattern: &str,
+    result: &Result<AcceptedRequest, Rejection>,
+    arrived: Instant,
+) {
+    let decision = match (result, Credentials::from_headers(&question.headers)) {
+        (Ok(accepted), _) => Decision::accepted(accepted.claims()),
+        (Err(rejection), Credentials::Bearer(token) | Credentials::Dpop(token)) => {
+            rejection.decision().with_token(token.as_bytes())
+        }
+        (Err(rejection), _) => rejection.decision(),
+    };
+    let decision = decision.with_method(asked.method.as_str()).with_route(pattern);
+    let decision = match &asked.host {
+        Some(host) => decision.with_host(host),
+        None => decision,
+    };
+    authorizer.record(&decision.with_elapsed(arrived.elapsed()));
+}
+
+/// Records an accepted request to a public route.
+pub(super) fn public() {
+    metrics::counter!("scopegate_requests_total", "decision" => "accepted", "reason" => "public")
+        .increment(1);
+}
+
+/// Records a request that no rule decides about. Values of the request are excerpts.
+#[cold]
+pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
+    let Unjudged { reason, asked } = unjudged;
+    let code = reason.as_str();
+    metrics::counter!("scopegate_requests_total", "decision" => "rejected", "reason" => code).increment(1);
+    let method = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.method.as_str())));
+    let path = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.path.as_str())));
+    match *reason {
+        // Any peer can cause it.
+        Reason::UntrustedPeer if !UNTRUSTED.allows_one() => {
+            tracing::debug!(reason = code, %peer, "question of an untrusted peer rejected");
+        }
+        Reason::UntrustedPeer => {
+            tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
+        }
+        Reason::Unread(unread @ Unread::MissingHeader(_)) => {
+            tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+        }
+        Reason::Unread(unread) => {
+            tracing::info!(reason = code, method, path, error = %unread, "request rejected without a rule");
+        }
+        Reason::NoRule(lacks) => {
+            let host = asked.as_ref().and_then(|asked| asked.host.as_deref());
+            let host = host.map(|host| tracing::field::display(Excerpt::identifier(host)));
+            tracing::info!(reason = code, lacks, method, path, host, "request rejected without a rule");
+        }
+    }
+}
+
+static UNTRUSTED: LogLimit = LogLimit { next: AtomicU64::new(0) };
+
+/// Allows one event in [`WINDOW`] seconds.
+struct LogLimit {
+    /// In seconds since 1970.
+    next: AtomicU64,
+}
+
+const WINDOW: u64 = 10;
+
+impl LogLimit {
+    fn allows_one(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        self.allows_one_at(now)
+    }
+
+    fn allows_one_at(&self, now: u64) -> bool {
+        let next = self.next.load(Ordering::Relaxed);
+        // A clock that was set back must not end the log.
+        let is_over = now >= next || now + WINDOW < next;
+        is_over
+            && self.next.compare_exchange(next, now + WINDOW, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_is_allowed_in_each_window() {
+        let limit = LogLimit { next: AtomicU64::new(0) };
+        let allowed: Vec<bool> = [100, 100, 109, 110, 119, 50, 51].map(|now| limit.allows_one_at(now)).into();
+        assert_eq!(allowed, [true, false, false, true, false, true, false]);
+    }
+}

@@ -1,0 +1,137 @@
+//! The rules of one file, compiled for requests.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use http::Method;
+use scopegate::http::{Authorizer, TrustedProxies};
+use scopegate::{AcceptedIssuers, ConfigError, ResourceIdentifier, Verifier};
+
+use crate::config::forward::Forward;
+use crate::config::settings::Config;
+use crate::decide::metadata::Metadata;
+use crate::gateway::Gateway;
+use crate::routes::access::Access;
+use crate::routes::table::Table;
+
+/// The rules of one file. A request is decided by one value from the beginning to the end.
+pub(crate) struct Rules {
+    pub(crate) gateway: Gateway,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) uses_hosts: bool,
+    /// The host of `public_url`.
+    pub(super) host: String,
+    pub(super) prefix: String,
+    pub(super) forward: Forward,
+    pub(super) table: Table<Route>,
+    pub(super) metadata: Metadata,
+}
+
+/// A route with its compiled rules.
+pub(super) struct Route {
+    pub(super) pattern: Arc<str>,
+    pub(super) methods: Vec<(Method, Rule)>,
+}
+
+/// The rule of a method.
+#[derive(Clone)]
+pub(super) enum Rule {
+    Public,
+    Token(Arc<Authorizer>),
+}
+
+/// The reason why rules cannot be compiled. A parsed configuration causes none.
+#[derive(Debug)]
+pub(crate) enum CompileError {
+    Host(String),
+    Route(matchit::InsertError),
+    Requirement(ConfigError),
+    Metadata(ConfigError),
+}
+
+impl Rules {
+    /// Compiles the rules of a configuration for tokens of this verifier, which trusts its issuers.
+    pub(crate) fn compile(config: &Config, verifier: &Verifier) -> Result<Self, CompileError> {
+        let mut table = Table::new();
+        let mut authorizers = Authorizers { config, verifier, hosts: HashMap::new() };
+        for route in &config.routes {
+            let pattern: Arc<str> = route.path.as_str().into();
+            for host in &route.hosts {
+                let rule = |(method, access): &(Method, Access)| {
+                    Ok((method.clone(), authorizers.rule(host, access)?))
+                };
+                let methods = route.methods.iter().map(rule).collect::<Result<_, _>>()?;
+                let compiled = Route { pattern: Arc::clone(&pattern), methods };
+                table.insert(host, &route.path, compiled).map_err(CompileError::Route)?;
+            }
+        }
+        Ok(Self {
+            gateway: config.gateway,
+            trusted_proxies: config.trusted_proxies.clone(),
+            uses_hosts: config.uses_hosts,
+            host: config.public_url.host().to_owned(),
+            prefix: config.public_url.prefix().to_owned(),
+            forward: config.forward.clone(),
+            table,
+            metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
+        })
+    }
+}
+
+/// The authorizers, one for each host and requirement. Many routes have the same requirement.
+struct Authorizers<'c> {
+    config: &'c Config,
+    verifier: &'c Verifier,
+    hosts: HashMap<String, OfHost>,
+}
+
+struct OfHost {
+    resource: ResourceIdentifier,
+    issuers: AcceptedIssuers,
+    by_requirement: HashMap<String, Arc<Authorizer>>,
+}
+
+impl Authorizers<'_> {
+    fn rule(&mut self, host: &str, access: &Access) -> Result<Rule, CompileError> {
+        let (key, authorizer) = match access {
+            Access::Public => return Ok(Rule::Public),
+            Access::Authenticated => (String::new(), Authorizer::require_token(self.verifier)),
+            Access::Scopes(required) => {
+                let authorizer = Authorizer::require_scope(self.verifier, required);
+                (required.to_string(), authorizer.map_err(CompileError::Requirement)?)
+            }
+        };
+        let of_host = match self.hosts.entry(host.to_owned()) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(OfHost::new(self.config, host)?),
+        };
+        let OfHost { resource, issuers, by_requirement } = of_host;
+        let authorizer = by_requirement
+            .entry(key)
+            .or_insert_with(|| Arc::new(authorizer.with_resource(resource).with_issuers(issuers.clone())));
+        Ok(Rule::Token(Arc::clone(authorizer)))
+    }
+}
+
+impl OfHost {
+    fn new(config: &Config, host: &str) -> Result<Self, CompileError> {
+        let resource = config.public_url.at_host(host);
+        let resource = resource.ok_or_else(|| CompileError::Host(host.to_owned()))?;
+        let issuers = config.issuers.iter().filter(|entry| entry.hosts.iter().any(|one| one == host));
+        let issuers = AcceptedIssuers::issuers(issuers.map(|entry| entry.name.clone()));
+        Ok(Self { resource, issuers, by_requirement: HashMap::new() })
+    }
+}
+
+impl std::fmt::Display for CompileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host(host) => write!(f, "expected a host, found {host:?}"),
+            Self::Route(error) => error.fmt(f),
+            Self::Requirement(error) | Self::Metadata(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}

@@ -1,0 +1,158 @@
+//! The gateway in front: which request does it ask about?
+//!
+//! Each kind of gateway has one set of headers. The headers of the other kinds are never read, because
+//! a gateway passes them on from its callers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use scopegate::http::request_host;
+
+use crate::path::{Ambiguous, JudgedPath};
+
+/// The kind of gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gateway {
+    /// `auth_request` of nginx: `X-Original-Method`, `X-Original-URI` and `X-Original-Host`, which its
+    /// configuration must set.
+    Nginx,
+    /// `forwardAuth` of Traefik: `X-Forwarded-Method`, `X-Forwarded-Uri` and `X-Forwarded-Host`.
+    Traefik,
+    /// `forward_auth` of Caddy: the same headers as Traefik.
+    Caddy,
+    /// `ext_authz` of Envoy over HTTP: the request itself, with its path after the prefix.
+    Envoy,
+}
+
+/// The request that a gateway asks about.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) path: JudgedPath,
+    /// The host in lower case, if the routes name hosts. `None` if it is malformed.
+    pub(crate) host: Option<String>,
+}
+
+/// The reason why the request is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The path of the decision service is another one: 404.
+    UnknownEndpoint,
+    /// The gateway does not send a header. It is misconfigured: 500.
+    MissingHeader(&'static str),
+    /// The header has several values, or an invalid value: 400.
+    MalformedHeader(&'static str),
+    /// The path has several readings: 400.
+    AmbiguousPath(Ambiguous),
+}
+
+/// The path of decisions.
+pub(crate) const PREFIX: &str = "/decide";
+
+impl Gateway {
+    /// Reads the request that this gateway asks about. The host is read only if `needs_host` is set.
+    pub(crate) fn read(self, request: &Parts, needs_host: bool) -> Result<Asked, Unread> {
+        let endpoint = request.uri.path();
+        let Some([method, target, host]) = self.headers() else {
+            let path = endpoint.strip_prefix(PREFIX).filter(|path| path.starts_with('/'));
+            let path = path.ok_or(Unread::UnknownEndpoint)?;
+            let path = JudgedPath::of_target(path.as_bytes()).map_err(Unread::AmbiguousPath)?;
+            let host = needs_host.then(|| request_host(request)).flatten();
+            return Ok(Asked { method: request.method.clone(), path, host: host.map(Into::into) });
+        };
+        if endpoint != PREFIX {
+            return Err(Unread::UnknownEndpoint);
+        }
+        let headers = &request.headers;
+        let value = one_value(headers, method)?;
+        let method = Method::from_bytes(value.as_bytes()).map_err(|_| Unread::MalformedHeader(method))?;
+        let target = one_value(headers, target)?;
+        let path = JudgedPath::of_target(target.as_bytes()).map_err(Unread::AmbiguousPath)?;
+        let host = if needs_host { host_of(one_value(headers, host)?) } else { None };
+        Ok(Asked { method, path, host })
+    }
+
+    /// Returns the headers with the method, the target and the host. `None` for the request itself.
+    fn headers(self) -> Option<[&'static str; 3]> {
+        match self {
+            Self::Nginx => Some(["x-original-method", "x-original-uri", "x-original-host"]),
+            Self::Traefik | Self::Caddy => {
+                Some(["x-forwarded-method", "x-forwarded-uri", "x-forwarded-host"])
+            }
+            Self::Envoy => None,
+        }
+    }
+}
+
+fn one_value<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h HeaderValue, Unread> {
+    let mut values = headers.get_all(HeaderName::from_static(name)).iter();
+    let value = values.next().ok_or(Unread::MissingHeader(name))?;
+    if values.next().is_some() || value.is_empty() {
+        return Err(Unread::MalformedHeader(name));
+    }
+    Ok(value)
+}
+
+/// Returns the host of a header's value, by the rules for `Host`.
+fn host_of(value: &HeaderValue) -> Option<String> {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.headers.insert(HOST, value.clone());
+    request_host(&parts).map(Into::into)
+}
+
+/// The string is not the kind of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownGateway;
+
+impl FromStr for Gateway {
+    type Err = UnknownGateway;
+
+    fn from_str(text: &str) -> Result<Self, UnknownGateway> {
+        match text {
+            "nginx" => Ok(Self::Nginx),
+            "traefik" => Ok(Self::Traefik),
+            "caddy" => Ok(Self::Caddy),
+            "envoy" => Ok(Self::Envoy),
+            _ => Err(UnknownGateway),
+        }
+    }
+}
+
+impl fmt::Display for UnknownGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected a gateway out of `nginx`, `traefik`, `caddy`, `envoy`")
+    }
+}
+
+impl std::error::Error for UnknownGateway {}
+
+impl Unread {
+    /// Returns the stable code, for metrics and logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownEndpoint => "unknown_endpoint",
+            Self::MissingHeader(_) => "missing_header",
+            Self::MalformedHeader(_) => "malformed_header",
+            Self::AmbiguousPath(_) => "ambiguous_path",
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownEndpoint => write!(f, "expected a request to {PREFIX}"),
+            Self::MissingHeader(name) => write!(f, "expected the header {name} of the gateway, found none"),
+            Self::MalformedHeader(name) => write!(f, "expected one valid value in the header {name}"),
+            Self::AmbiguousPath(ambiguous) => fmt::Display::fmt(ambiguous, f),
+        }
+    }
+}
+
+impl std::error::Error for Unread {}
+
+#[cfg(test)]
+mod tests;

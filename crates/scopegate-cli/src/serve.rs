@@ -1,0 +1,135 @@
+//! `scopegate serve`: the decision service.
+
+mod admin;
+mod decisions;
+mod listener;
+mod reload;
+mod signals;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopegate::{ConfigError, Verifier};
+use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
+
+use crate::config::file;
+use crate::config::settings::Config;
+use crate::decide::live::Live;
+use crate::decide::rules::Rules;
+use crate::exit::Exit;
+use crate::serve::admin::Admin;
+use crate::serve::decisions::Decisions;
+use crate::serve::listener::Listener;
+use crate::serve::reload::Reloader;
+use crate::serve::signals::Signals;
+
+/// Decides for a gateway whether requests may pass
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Path of the configuration file
+    #[arg(long, value_name = "FILE", env = "SCOPEGATE_CONFIG")]
+    config: PathBuf,
+
+    /// Level of the log on standard error: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", env = "SCOPEGATE_LOG", default_value = "info")]
+    log: LevelFilter,
+}
+
+/// How long open requests may take after a signal to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(arguments: &Arguments) -> Exit {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(arguments.log);
+    log.with_ansi(false).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format_args!("no runtime: {error}"), Exit::Failed),
+    };
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Exit {
+    let (path, text) = (arguments.config.clone(), file::text(&arguments.config));
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    let config = match reload::parse(path.clone(), text.clone()).await {
+        Ok(config) => config,
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format_args!("cannot handle signals: {error}"), Exit::Failed),
+    };
+    // Installed first, so that it has the metrics of the start.
+    let admin = config.listen_admin.map(|address| (address, Admin::install()));
+    let live = match start(&config) {
+        Ok(live) => Arc::new(live),
+        Err(error) => return failed(&error, Exit::Usage),
+    };
+    let (stop, stopped) = watch::channel(false);
+    let decisions = match bind("decisions", config.listen).await {
+        Ok(listener) => listener,
+        Err(exit) => return exit,
+    };
+    let mut servers = vec![tokio::spawn(decisions.serve(Decisions::new(Arc::clone(&live)), stopped.clone()))];
+    if let Some((address, admin)) = admin {
+        let listener = match bind("admin", address).await {
+            Ok(listener) => listener,
+            Err(exit) => return exit,
+        };
+        let admin = admin.of(live.verifier.clone());
+        servers.push(tokio::spawn(listener.serve(admin, stopped)));
+    }
+    let mut reloader = Reloader::new(path, text, config, live);
+    signals.run(&mut reloader).await;
+
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    let open = async {
+        for server in servers {
+            let _ = server.await;
+        }
+    };
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, open).await.is_err() {
+        tracing::warn!("open requests were ended");
+    }
+    Exit::Ok
+}
+
+/// Starts the verifier, and compiles the rules. Keys are fetched in the background.
+fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
+    let mut builder = Verifier::builder();
+    for entry in &config.issuers {
+        builder = builder.trust(entry.issuer()?);
+    }
+    if let Some(dpop) = config.dpop.settings(config.public_url.origin()) {
+        builder = builder.dpop(dpop);
+    }
+    let verifier: Result<Verifier, ConfigError> = builder.start_lazy();
+    let verifier = verifier?;
+    let rules = Rules::compile(config, &verifier)?;
+    Ok(Live::new(verifier, rules))
+}
+
+/// Binds an address, and prints it. A port of 0 becomes a free one.
+async fn bind(name: &str, address: SocketAddr) -> Result<Listener, Exit> {
+    let bound = Listener::bind(address).await;
+    let listener =
+        bound.map_err(|error| failed(&format_args!("cannot listen on {address}: {error}"), Exit::Failed))?;
+    // The service goes on if standard output is closed.
+    let _ = writeln!(io::stdout().lock(), "{name} on http://{}", listener.address());
+    Ok(listener)
+}
+
+/// Prints the reason why the service does not start.
+fn failed(reason: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    // If standard error is closed, only the exit code reports the failure.
+    let _ = writeln!(io::stderr().lock(), "{}", reason.to_string().trim_end());
+    exit
+}

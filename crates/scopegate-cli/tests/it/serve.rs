@@ -1,0 +1,219 @@
+//! `scopegate serve`: responses on sockets.
+
+use scopegate_issuer::LocalIssuer;
+
+use crate::client::{Connection, get};
+use crate::program::{Service, path, run, write};
+
+/// Returns a file that trusts this issuer.
+fn config(issuer: &str) -> String {
+    format!(
+        r#"listen = "127.0.0.1:0"
+listen_admin = "127.0.0.1:0"
+public_url = "https://api.example"
+gateway = "nginx"
+trusted_proxies = ["127.0.0.1"]
+[[issuer]]
+issuer = "{issuer}"
+clients = ["local-reader"]
+[[route]]
+path = "/orders/{{id}}"
+GET = "orders/read"
+[[route]]
+path = "/health"
+GET = "public"
+[forward]
+"X-Auth-Client" = "client_id"
+"#
+    )
+}
+
+#[tokio::test]
+async fn decisions_are_made_for_a_gateway() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_ready("decisions", &config(local.issuer())).await;
+    let mut gateway = Connection::open(&service.decisions).await;
+    let token = local.mint().scope("orders/read").sign();
+
+    let accepted = gateway.ask("GET", "/orders/7?x=1", Some(&token)).await;
+    assert_eq!(
+        (accepted.status, accepted.header("x-auth-client")),
+        (200, Some("local-reader")),
+        "{accepted:?}"
+    );
+    assert_eq!(
+        (accepted.header("x-auth-path"), accepted.header("cache-control")),
+        (Some("/orders/7"), Some("no-store"))
+    );
+    assert_eq!(accepted.body, "");
+
+    let other = local.mint().scope("x").sign();
+    for (method, uri, token, status) in [
+        ("GET", "/health", None, 200),
+        ("GET", "/orders/7", None, 401),
+        ("GET", "/orders/7", Some(other.as_str()), 403),
+        ("POST", "/orders/7", Some(token.as_str()), 403),
+        ("GET", "/orders/../health", None, 400),
+        ("GET", "/unknown", Some(token.as_str()), 403),
+    ] {
+        let response = gateway.ask(method, uri, token).await;
+        assert_eq!(response.status, status, "{method} {uri}");
+        let has_challenge = response.header("www-authenticate").is_some();
+        assert_eq!(has_challenge, uri == "/orders/7" && method == "GET", "{method} {uri}");
+        assert_eq!(response.header("x-auth-client").is_some(), status == 200, "{method} {uri}");
+    }
+    assert_eq!(gateway.send("GET /decide", &[("x-original-uri", "/health")]).await.status, 500);
+    let log = service.log();
+    assert!(!log.contains(&token) && !log.contains(&other), "{log}");
+}
+
+#[tokio::test]
+async fn body_of_question_is_not_read() {
+    // FW16
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start("body", &config(local.issuer()));
+    let headers = [("x-original-method", "GET"), ("x-original-uri", "/health")];
+    for body in [("content-length", "0"), ("content-length", "1000000"), ("transfer-encoding", "chunked")] {
+        let mut gateway = Connection::open(&service.decisions).await;
+        // No byte of the announced body follows.
+        let response = gateway.send("POST /decide", &[&headers[..], &[body]].concat()).await;
+        assert_eq!(response.status, 200, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn untrusted_peer_is_rejected_and_closed() {
+    // FW04
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(local.issuer()).replace("[\"127.0.0.1\"]", "[\"10.0.0.1\"]");
+    let service = Service::start("untrusted", &text);
+    let mut peer = Connection::open(&service.decisions).await;
+    let response = peer.ask("GET", "/health", None).await;
+    assert_eq!((response.status, response.header("connection")), (403, Some("close")));
+    assert!(peer.is_closed().await);
+}
+
+#[tokio::test]
+async fn undecidable_token_gets_503_with_retry_after() {
+    let local = LocalIssuer::start().await.unwrap();
+    let (issuer, token) = (local.issuer().to_owned(), local.mint().scope("orders/read").sign());
+    local.shut_down().await;
+    let service = Service::start("undecidable", &config(&issuer));
+    let mut gateway = Connection::open(&service.decisions).await;
+    let response = gateway.ask("GET", "/orders/7", Some(&token)).await;
+    assert_eq!(response.status, 503, "{response:?}");
+    assert!(response.header("retry-after").unwrap().parse::<u32>().is_ok());
+    assert_eq!(response.header("www-authenticate"), None);
+    // Rules without a token hold.
+    assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
+    assert_eq!(get(&service.admin, "/livez").await.status, 200);
+    assert_eq!(get(&service.admin, "/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn envoy_asks_with_the_request_itself() {
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(local.issuer()).replace("\"nginx\"", "\"envoy\"");
+    let service = Service::start_ready("envoy", &text).await;
+    let mut gateway = Connection::open(&service.decisions).await;
+    let bearer = format!("Bearer {}", local.mint().scope("orders/read").sign());
+    let headers = [("authorization", bearer.as_str()), ("x-original-uri", "/health")];
+    for (line, status) in [
+        ("GET /decide/orders/7?x=1", 200),
+        ("HEAD /decide/orders/7", 200),
+        ("POST /decide/orders/7", 403),
+        ("GET /decide/orders/..%2fhealth", 400),
+        ("GET /decide/orders/%37", 400),
+        ("GET /decide//health", 400),
+        ("GET /decide/health/../orders/7", 400),
+        ("GET /decide/caf\u{e9}", 400),
+        ("GET /orders/7", 404),
+        ("GET /decide", 404),
+    ] {
+        assert_eq!(gateway.send(line, &headers).await.status, status, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn operator_reads_readiness_and_metrics() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_ready("admin", &config(local.issuer())).await;
+    let mut gateway = Connection::open(&service.decisions).await;
+    let token = local.mint().scope("orders/read").sign();
+    assert_eq!(gateway.ask("GET", "/orders/7", Some(&token)).await.status, 200);
+    assert_eq!(gateway.ask("GET", "/unknown", None).await.status, 403);
+    assert_eq!(gateway.ask("GET", "/a//b", None).await.status, 400);
+    assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
+    assert_eq!(get(&service.admin, "/readyz").await.status, 200);
+    let metrics = get(&service.admin, "/metrics").await;
+    for line in [
+        r#"scopegate_requests_total{decision="accepted",reason="accepted"} 1"#,
+        r#"scopegate_requests_total{decision="accepted",reason="public"} 1"#,
+        r#"scopegate_requests_total{decision="rejected",reason="no_rule"} 1"#,
+        r#"scopegate_requests_total{decision="rejected",reason="ambiguous_path"} 1"#,
+        "scopegate_config_valid 1",
+    ] {
+        assert!(metrics.body.contains(line), "{line}\n{}", metrics.body);
+    }
+    // The port of decisions has no metrics, and the other one makes no decisions.
+    assert_eq!(get(&service.decisions, "/metrics").await.status, 404);
+    assert_eq!(get(&service.admin, "/decide").await.status, 404);
+    let mut operator = Connection::open(&service.admin).await;
+    assert_eq!(operator.send("POST /metrics", &[("content-length", "0")]).await.status, 405);
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_service() {
+    let local = LocalIssuer::start().await.unwrap();
+    let mut service = Service::start("sigterm", &config(local.issuer()));
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
+    service.signal("TERM");
+    assert_eq!(service.wait(), Some(0));
+    assert!(gateway.is_closed().await);
+}
+
+#[test]
+fn taken_address_and_invalid_file_end_start() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = path("taken.toml");
+    let address = taken.local_addr().unwrap().to_string();
+    let text = config("http://127.0.0.1:1/pool").replacen("127.0.0.1:0", &address, 1);
+    write(&file, &text);
+    let (code, _, error) = run(&["serve", "--config", file.to_str().unwrap()]);
+    assert!(code == Some(70) && error.contains(&format!("cannot listen on {address}")), "{error}");
+    write(&file, &text.replace("nginx", "apache"));
+    let (code, _, error) = run(&["serve", "--config", file.to_str().unwrap()]);
+    assert!(code == Some(64) && error.contains(":4:11: expected a gateway"), "{error}");
+}
+
+#[tokio::test]
+async fn head_over_its_limits_is_rejected() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start("head", &config(local.issuer()));
+    let asked = [("x-original-method", "GET"), ("x-original-uri", "/health")];
+    let (long, too_long) = ("x".repeat(60 * 1024), "x".repeat(130 * 1024));
+    for (more, count, status) in
+        [(&long, 1, 200), (&too_long, 1, 431), (&"x".to_owned(), 253, 200), (&"x".to_owned(), 254, 431)]
+    {
+        let mut gateway = Connection::open(&service.decisions).await;
+        let more = vec![("x-more", more.as_str()); count];
+        let response = gateway.send("GET /decide", &[&asked[..], &more].concat()).await;
+        assert_eq!(response.status, status, "{count} of {} bytes", more[0].1.len());
+    }
+}
+
+#[tokio::test]
+async fn connections_of_untrusted_peers_are_bounded() {
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(local.issuer()).replace("[\"127.0.0.1\"]", "[\"10.0.0.1\"]");
+    let service = Service::start("bounded", &text);
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(Connection::open(&service.decisions).await);
+    }
+    // Idle connections are accepted in their order.
+    let mut further = Connection::open(&service.decisions).await;
+    assert!(further.is_closed().await);
+    assert_eq!(open.last_mut().unwrap().ask("GET", "/health", None).await.status, 403);
+}
