@@ -8,6 +8,7 @@ pub(crate) mod builder;
 mod cached;
 mod changes;
 mod decide;
+mod explained;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]

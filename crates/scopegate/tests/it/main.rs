@@ -25,5 +25,6 @@ mod presets;
 mod configuration;
 mod attacks;
 mod bounds;
+mod explain;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;

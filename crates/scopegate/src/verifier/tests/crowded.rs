@@ -10,6 +10,7 @@ use super::*;
 use crate::cache::Insert;
 use crate::cache::entry::{Entry, Usage};
 use crate::cache::key_ref::KeyRef;
+use crate::checks::course::StopAtFirst;
 use crate::checks::lifetime::Lifetime;
 use crate::token::key_name::KeyId;
 
@@ -43,7 +44,10 @@ impl Maker {
             scheme: Scheme::Bearer,
             certificate: &PresentedCertificate::NotRead,
         };
-        let claims = self.verifier.read_claims(presented, &payload, issuer, &named, lifetime, None).unwrap();
+        let claims = self
+            .verifier
+            .read_claims(presented, &payload, issuer, &named, lifetime, None, &mut StopAtFirst)
+            .unwrap();
         let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
             KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys)
