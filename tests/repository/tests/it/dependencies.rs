@@ -100,6 +100,7 @@ fn only_product_crates_can_be_published() {
     let expected = [
         "scopegate",
         "scopegate-axum",
+        "scopegate-cli",
         "scopegate-client",
         "scopegate-issuer",
         "scopegate-proto",

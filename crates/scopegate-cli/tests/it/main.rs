@@ -1,0 +1,15 @@
+//! Tests of the program `scopegate` from outside: its output, exit codes and requests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
+
+mod program;
+mod explain;
+mod guide;
+mod mistakes;
+mod doctor;
+mod token;
+mod issuer;
