@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     match file::read(&arguments.file) {
         Ok(config) => {
             let _ = report(&config, &mut io::stdout().lock());
-            Exit::Ok
+            Exit::Valid
         }
         Err(error) => {
             let _ = write!(io::stderr().lock(), "{error}");

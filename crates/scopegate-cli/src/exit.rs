@@ -1,32 +1,89 @@
 //! The exit codes of all commands.
 
+use std::error::Error;
 use std::process::ExitCode;
 
-/// The result of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::terminal;
+
+/// The result of a command. The later of two is the worse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// 0: valid, or done.
-    Ok,
-    /// 64: the arguments or the configuration cannot be used (`EX_USAGE`).
+    Valid,
+    /// 1: rejected, or something is wrong.
+    Rejected,
+    /// 2: undecidable, for example because a server did not respond.
+    Undecidable,
+    /// 64: the arguments or a file cannot be used (`EX_USAGE`).
     Usage,
     /// 70: the program cannot go on, for example without its address (`EX_SOFTWARE`).
     Failed,
 }
 
+/// The reason why a command could not run, in one line.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    exit: Exit,
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Ok => 0,
+            Exit::Valid => 0,
+            Exit::Rejected => 1,
+            Exit::Undecidable => 2,
             Exit::Usage => 64,
             Exit::Failed => 70,
         })
     }
 }
 
-/// Prints the help or the mistake of arguments.
-pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
-    // If the stream is closed, only the exit code reports the mistake.
+impl Failure {
+    /// An argument or a file is invalid.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// A server rejects the request.
+    pub(crate) fn rejected(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Rejected }
+    }
+
+    /// A server does not respond, or not as expected.
+    pub(crate) fn undecidable(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Undecidable }
+    }
+
+    /// The system lacks something that the program needs.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Failed }
+    }
+}
+
+/// Prints the message of a failure, and returns the result.
+pub(crate) fn of(result: Result<Exit, Failure>) -> Exit {
+    result.unwrap_or_else(|Failure { message, exit }| {
+        terminal::note(&message);
+        exit
+    })
+}
+
+/// Prints the help, the version or an error in the arguments.
+pub(crate) fn of_arguments(error: &clap::Error) -> Exit {
+    // If the output is closed, only the exit code is left.
     let _ = error.print();
-    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-    exit.into()
+    if error.use_stderr() { Exit::Usage } else { Exit::Valid }
+}
+
+/// Returns the message of an error with all causes.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

@@ -1,18 +1,27 @@
-//! The program `scopegate`: decisions for gateways, and tools for operators.
+//! The program `scopegate`: decides for gateways, explains access tokens, and examines issuers.
 #![forbid(unsafe_code)]
 
-mod check;
 mod serve;
+mod check;
 mod decide;
 mod config;
 mod gateway;
 mod routes;
 mod path;
+mod explain;
+mod doctor;
+mod keys;
+mod token;
+mod issuer;
+mod document;
+mod terminal;
 mod exit;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::exit::{Exit, Failure};
 
 /// OAuth 2.0 access tokens for any language behind any gateway.
 #[derive(Parser)]
@@ -26,16 +35,38 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    /// Every check of an access token, with the reason of a rejection
+    Explain(explain::Arguments),
+    /// Discovery, keys and clock of issuers
+    Doctor(doctor::Arguments),
+    /// Usable keys of a JWKS, and the reasons why others are not used
+    Keys(keys::Arguments),
+    /// Access token of the client credentials grant, printed for curl
+    Token(token::Arguments),
+    /// Local issuer for development, not for production
+    Issuer(issuer::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return exit::of_arguments(&error),
+        Err(error) => return exit::of_arguments(&error).into(),
     };
     let exit = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => finished(explain::run(arguments)),
+        Command::Doctor(arguments) => finished(doctor::run(arguments)),
+        Command::Keys(arguments) => finished(keys::run(arguments)),
+        Command::Token(arguments) => finished(token::run(arguments)),
+        Command::Issuer(arguments) => finished(issuer::run(arguments)),
     };
     exit.into()
+}
+
+/// Runs a command to its end.
+fn finished(command: impl Future<Output = Result<Exit, Failure>>) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let failed = |error: std::io::Error| Failure::failed(format!("the program cannot start: {error}"));
+    exit::of(runtime.map_err(failed).and_then(|runtime| runtime.block_on(command)))
 }

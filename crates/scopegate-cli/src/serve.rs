@@ -99,7 +99,7 @@ async fn serve(arguments: &Arguments) -> Exit {
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, open).await.is_err() {
         tracing::warn!("open requests were ended");
     }
-    Exit::Ok
+    Exit::Valid
 }
 
 /// Starts the verifier, and compiles the rules. Keys are fetched in the background.

@@ -110,7 +110,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `cli` | off | the program |
+//! | `cli` | off | the program, and its arguments for programs that have it as a command: `program` |
 //!
 //! # Rehearsals
 //!
@@ -132,6 +132,9 @@
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+
+#[cfg(feature = "cli")]
+pub mod program;
 
 mod local_issuer;
 mod rehearsal;

@@ -5,6 +5,7 @@ pub(crate) mod audience;
 #[cfg(feature = "http")]
 pub(crate) mod authentication;
 pub(crate) mod confirmation;
+pub(crate) mod course;
 pub(crate) mod identity;
 pub(crate) mod kind;
 pub(crate) mod lifetime;

@@ -113,7 +113,8 @@
 //!
 //! [`Verifier::status`] returns each issuer's keys, their age, the results of the fetches, and the
 //! time of the next fetch. [`Verifier::ready`] waits for keys. Events go to `tracing`: changed keys
-//! at `INFO`, unchanged keys at `DEBUG`, failed fetches at `WARN`.
+//! at `INFO`, unchanged keys at `DEBUG`, failed fetches at `WARN`. [`Verifier::explain`] returns each
+//! check of one token, for tools and support.
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
@@ -163,6 +164,7 @@ mod test_util;
 mod issuer;
 mod tenants;
 mod status;
+mod explain;
 #[cfg(feature = "fetch")]
 mod introspection;
 mod cache;
@@ -202,6 +204,7 @@ pub mod fuzzing;
 
 #[cfg(feature = "http")]
 pub use certificate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
+pub use checks::course::CheckName;
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;
@@ -223,6 +226,8 @@ pub use error::Error;
 pub use error::authentication::AuthenticationError;
 pub use error::config::ConfigError;
 pub use error::kind::ErrorKind;
+pub use explain::key_set::{ExplainedKey, explain_jwks};
+pub use explain::{Check, CheckOutcome, Explanation};
 #[cfg(feature = "fetch")]
 pub use introspection::Introspection;
 #[cfg(feature = "fetch")]

@@ -10,6 +10,7 @@ mod by_introspection;
 mod cached;
 mod changes;
 mod decide;
+mod explained;
 pub(crate) mod hooks;
 #[cfg(feature = "fetch")]
 pub(crate) mod introspecting;

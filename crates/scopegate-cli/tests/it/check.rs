@@ -1,6 +1,6 @@
 //! `scopegate check`.
 
-use crate::program::{path, run, write};
+use crate::service::{path, run, write};
 
 const VALID: &str = r#"listen = "127.0.0.1:9000"
 public_url = "https://api.example"

@@ -1,4 +1,4 @@
-//! The program from outside: its exit codes, its output, and its responses.
+//! Tests of the program `scopegate` from outside: its output, exit codes, requests and responses.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,8 +6,15 @@
     reason = "a panic here is the failure of the test"
 )]
 
-mod check;
-mod client;
 mod program;
-mod reload;
+mod service;
+mod client;
 mod serve;
+mod reload;
+mod check;
+mod explain;
+mod guide;
+mod mistakes;
+mod doctor;
+mod token;
+mod issuer;

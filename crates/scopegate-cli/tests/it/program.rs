@@ -1,99 +1,97 @@
-//! The program as a process.
+//! Runs the program.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use crate::client::get;
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
+use serde_json::json;
 
-/// Returns the program without settings of the environment.
+/// The result of a run.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) errors: String,
+}
+
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));
-    for setting in ["CONFIG", "LOG"] {
-        command.env_remove(format!("SCOPEGATE_{setting}"));
+    for name in ["CLIENT_SECRET", "COLUMNS", "NO_COLOR"] {
+        command.env_remove(name);
     }
+    for name in ["CONFIG", "LOG", "ISSUER_CONFIG", "ISSUER_LISTEN"] {
+        command.env_remove(format!("SCOPEGATE_{name}"));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// Returns the path of a file of this test.
-pub(crate) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+/// Runs the program with this standard input.
+pub(crate) fn run_with(command: &mut Command, input: &str) -> Run {
+    let mut child = command.spawn().unwrap();
+    // The program may end without reading.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        errors: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
-/// Replaces a file at once.
-pub(crate) fn write(file: &Path, text: &str) {
-    let new = file.with_extension("new");
-    std::fs::write(&new, text).unwrap();
-    std::fs::rename(new, file).unwrap();
+pub(crate) fn run(arguments: &[&str], input: &str) -> Run {
+    run_with(program().args(arguments), input)
 }
 
-/// Runs a command to its end.
-pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = program().args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
+/// Writes a file with a name that no other test has.
+pub(crate) fn file(name: &str, text: &str) -> PathBuf {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, text).unwrap();
+    file
 }
 
-/// A running service, which is stopped on drop.
-pub(crate) struct Service {
-    child: Child,
-    pub(crate) file: PathBuf,
-    log: PathBuf,
-    /// The addresses of decisions and for operators.
-    pub(crate) decisions: String,
-    pub(crate) admin: String,
+pub(crate) const POOL: &str = "eu-west-1_Ab12Cd34E";
+pub(crate) const POOL_ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
+pub(crate) const CLIENT: &str = "1example23456789";
+
+/// The time at which the tokens of [`Offline`] are issued, in seconds since 1970, and in RFC 3339.
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const AT: &str = "2027-01-15T08:00:00Z";
+
+/// Returns a valid token of the Cognito pool.
+pub(crate) fn cognito_token() -> Mint {
+    Mint::cognito(POOL_ISSUER, CLIENT).issued_at(NOW).lifetime(3_600)
 }
 
-impl Service {
-    /// Starts the service with this file. `name` is unique for each test.
-    pub(crate) fn start(name: &str, config: &str) -> Self {
-        let (file, log) = (path(&format!("{name}.toml")), path(&format!("{name}.log")));
-        write(&file, config);
+/// Keys in a file, so that no network is needed.
+pub(crate) struct Offline {
+    key: SigningKey,
+    jwks: PathBuf,
+}
+
+impl Offline {
+    /// `name` names the file. No two tests may have the same.
+    pub(crate) fn new(name: &str) -> Self {
+        let key = SigningKey::generate(Algorithm::RS256).with_kid("key-1");
+        let jwks = json!({ "keys": [key.jwk()] }).to_string();
+        Self { jwks: file(&format!("{name}.jwks.json"), &jwks), key }
+    }
+
+    pub(crate) fn sign(&self, mint: &Mint) -> String {
+        mint.sign_with(&self.key)
+    }
+
+    /// Explains a token for the pool and its client.
+    pub(crate) fn explain(&self, mint: &Mint, more: &[&str]) -> Run {
+        self.explain_for(&["--cognito", POOL, "--client", CLIENT], &self.sign(mint), more)
+    }
+
+    pub(crate) fn explain_for(&self, trusted: &[&str], input: &str, more: &[&str]) -> Run {
         let mut command = program();
-        command.args(["serve", "--config", file.to_str().unwrap()]);
-        command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut address = |name: &str| {
-            let line = lines.next().unwrap_or_else(|| panic!("{}", std::fs::read_to_string(&log).unwrap()));
-            line.unwrap().strip_prefix(&format!("{name} on http://")).unwrap().to_owned()
-        };
-        let (decisions, admin) = (address("decisions"), address("admin"));
-        Self { child, file, log, decisions, admin }
-    }
-
-    /// Starts the service, and waits until it has the keys of each issuer.
-    pub(crate) async fn start_ready(name: &str, config: &str) -> Self {
-        let service = Self::start(name, config);
-        let started = Instant::now();
-        while get(&service.admin, "/readyz").await.status != 200 {
-            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", service.log());
-            tokio::task::yield_now().await;
+        command.arg("explain").args(trusted).arg("--jwks").arg(&self.jwks);
+        if !more.contains(&"--at") {
+            command.args(["--at", AT]);
         }
-        service
-    }
-
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Sends a signal, such as `HUP`.
-    pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(status.unwrap().success());
-    }
-
-    /// Waits for the end of the process, and returns its exit code.
-    pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        run_with(command.args(more), input)
     }
 }

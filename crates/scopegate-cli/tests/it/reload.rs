@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use scopegate_issuer::{LocalIssuer, Pool};
 
 use crate::client::{Connection, get};
-use crate::program::{Service, write};
+use crate::service::{Service, write};
 
 /// Returns a file in which one scope and one client decide about `/orders`. The issuer of `/stable` is
 /// always the same.

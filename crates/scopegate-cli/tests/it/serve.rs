@@ -3,7 +3,7 @@
 use scopegate_issuer::LocalIssuer;
 
 use crate::client::{Connection, get};
-use crate::program::{Service, path, run, write};
+use crate::service::{Service, path, run, write};
 
 /// Returns a file that trusts this issuer.
 fn config(issuer: &str) -> String {

@@ -92,6 +92,13 @@ pub(crate) struct IssuedFor<'a> {
     pub(crate) is_service_account: bool,
 }
 
+impl IssuedFor<'_> {
+    /// Returns the value in place of a rejected audience or client.
+    pub(crate) fn unknown() -> Self {
+        Self { audience: Vec::new(), client: None, is_service_account: false }
+    }
+}
+
 impl AudiencePolicy {
     pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<IssuedFor<'a>, Error> {
         let audience = self.audience(payload)?;

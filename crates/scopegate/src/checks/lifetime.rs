@@ -27,6 +27,10 @@ pub(crate) struct ValidTimes {
 }
 
 impl Lifetime {
+    /// The lifetime in place of a malformed or wrong one, which has ended.
+    pub(crate) const ENDED: Self =
+        Self { expires_at: NumericDate::DISTANT_PAST, not_before: None, issued_at: None };
+
     pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
         Ok(Self {
             // RFC 9068 §2.2: required.

@@ -9,6 +9,7 @@ use scopegate_proto::token_digest::TokenDigest;
 
 use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation::{self, Presented, Scheme};
+use crate::checks::course::StopAtFirst;
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 use crate::introspection::introspector::{Introspected, Judge};
@@ -160,6 +161,7 @@ impl Verifier {
             judged.lifetime,
             None,
             bindings,
+            &mut StopAtFirst,
         )?)
     }
 

@@ -12,6 +12,7 @@ use crate::checks::audience::IssuedFor;
 #[cfg(feature = "http")]
 use crate::checks::confirmation::Scheme;
 use crate::checks::confirmation::{self, Bindings, Presented};
+use crate::checks::course::{CheckName, Course, StopAtFirst};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
 #[cfg(feature = "fetch")]
@@ -23,6 +24,7 @@ use crate::issuer::trusted::Introspected;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::revocation::checked::{NamesRead, RevocableNames};
+use crate::scope::granted::GrantedScopesBuilder;
 #[cfg(feature = "fetch")]
 use crate::status_list::token_status::TokenStatus;
 use crate::tenants;
@@ -42,17 +44,33 @@ impl Verifier {
         now: NumericDate,
         overdue: OverdueKeys,
     ) -> Result<Claims, NotAccepted> {
-        // Bearer tokens are not cached then.
-        #[cfg(feature = "http")]
-        if token.scheme == Scheme::Bearer && self.requires_proof() {
-            return Err(Error::ProofRequired.into());
-        }
+        self.check_scheme(token)?;
         let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
             Ok(claims) => self.looked_up(claims, token.token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
+    }
+
+    /// Rejects a bearer token if the verifier requires a proof. Bearer tokens are not cached then.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "it is the same call with the feature"
+        )
+    )]
+    pub(super) fn check_scheme(&self, token: Presented<'_>) -> Result<(), Error> {
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired);
+        }
+        #[cfg(not(feature = "http"))]
+        let _ = token;
+        Ok(())
     }
 
     /// Runs the checks on a token that was split before.
@@ -83,7 +101,7 @@ impl Verifier {
                 KeyLookup::Found(key) => key,
                 KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing }.into()),
             };
-            match self.run_checks_with_key(token, parts, &payload, &issuer, key, now) {
+            match self.run_checks_with_key(token, parts, &payload, &issuer, key, now, &mut StopAtFirst) {
                 // Its rules were replaced meanwhile.
                 Err(Error::UnknownIssuer { .. }) if self.trusted().get(&payload, now).is_some() => {}
                 result => return Ok(result?),
@@ -93,7 +111,11 @@ impl Verifier {
 
     /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
     /// the resolver.
-    fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
+    pub(super) fn issuer_of(
+        &self,
+        payload: &JsonObject<'_>,
+        now: NumericDate,
+    ) -> Result<Arc<TrustedIssuer>, Undecided> {
         let issuer = match self.trusted().get(payload, now) {
             Some(issuer) => issuer,
             None => self.trusted().ask(payload, now)?,
@@ -109,7 +131,8 @@ impl Verifier {
     }
 
     /// Runs the checks from the fifth on, with the token's key.
-    fn run_checks_with_key(
+    #[allow(clippy::too_many_arguments, reason = "each is a fact about the token that was found before")]
+    pub(super) fn run_checks_with_key(
         &self,
         token: Presented<'_>,
         parts: &CompactJws,
@@ -117,20 +140,14 @@ impl Verifier {
         issuer: &TrustedIssuer,
         key: KeyRef,
         now: NumericDate,
+        course: &mut impl Course,
     ) -> Result<Claims, Error> {
         // Before the signature: an expired token is rejected without the cost of a signature check.
-        let lifetime = Lifetime::read(payload)?;
-        lifetime.check(now, issuer.leeway)?;
-        issuer.check_signature(&key, token.token, parts)?;
+        let lifetime = check_lifetime(payload, issuer, now, course)?;
+        course.pass(CheckName::Signature, issuer.check_signature(&key, token.token, parts), || ())?;
         // From here on every byte of the payload is verified, including the claims read above.
-        let policy = &issuer.policy;
-        // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
-        policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
-        let issued_for = policy.audience.check(payload)?;
         let key_id = key.key.id.as_deref();
-        let bindings = confirmation::check(payload, token)?;
-        let claims =
-            self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings)?;
+        let claims = self.check_claims(token, payload, issuer, lifetime, key_id, course)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
@@ -139,8 +156,28 @@ impl Verifier {
         Ok(claims)
     }
 
+    /// Runs the checks after that of the signature.
+    pub(super) fn check_claims(
+        &self,
+        token: Presented<'_>,
+        payload: &JsonObject<'_>,
+        issuer: &TrustedIssuer,
+        lifetime: Lifetime,
+        key_id: Option<&str>,
+        course: &mut impl Course,
+    ) -> Result<Claims, Error> {
+        let policy = &issuer.policy;
+        // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
+        let kind = policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref));
+        course.pass(CheckName::Kind, kind, || ())?;
+        let issued_for =
+            course.pass(CheckName::Audience, policy.audience.check(payload), IssuedFor::unknown)?;
+        let bindings = course.pass(CheckName::Binding, confirmation::check(payload, token), || None)?;
+        self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings, course)
+    }
+
     /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
-    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
+    #[allow(clippy::too_many_arguments, reason = "each is a fact about the token that was found before")]
     pub(super) fn read_claims(
         &self,
         kept: &[u8],
@@ -150,20 +187,25 @@ impl Verifier {
         lifetime: Lifetime,
         key_id: Option<&str>,
         bindings: Option<Box<Bindings>>,
+        course: &mut impl Course,
     ) -> Result<Claims, Error> {
         #[cfg(feature = "http")]
         if self.requires_certificate()
             && bindings.as_ref().is_none_or(|bindings| bindings.certificate.is_none())
         {
-            return Err(Error::NotCertificateBound);
+            course.pass(CheckName::Binding, Err(Error::NotCertificateBound), || ())?;
         }
-        let subject = identity::optional_name(payload, "sub")?;
-        let token_id = identity::optional_name(payload, "jti")?;
+        let subject = course.pass(CheckName::Identity, identity::optional_name(payload, "sub"), || None)?;
+        let token_id = course.pass(CheckName::Identity, identity::optional_name(payload, "jti"), || None)?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
-            return Err(Error::MissingClaim { claim: "jti" });
+            course.pass(CheckName::Identity, Err(Error::MissingClaim { claim: "jti" }), || ())?;
         }
         let granted =
-            issuer.policy.scopes.read(payload, issuer.policy.scope_limit.as_deref(), &self.0.scopes)?;
+            issuer.policy.scopes.read(payload, issuer.policy.scope_limit.as_deref(), &self.0.scopes);
+        let granted = course
+            .pass(CheckName::Scopes, granted, || GrantedScopesBuilder::default().intern(&self.0.scopes))?;
+        // No claims exist of a token that has failed a check.
+        course.settle()?;
         let revocable = match &self.0.hooks.revocations {
             None => None,
             Some(revocations) => {
@@ -212,4 +254,18 @@ fn by_issuer(issuer: &TrustedIssuer, payload: &JsonObject<'_>) -> Result<Option<
     let is_introspected = issuer.introspects(Introspected::VerifiedJwts);
     let decides = status.is_some() || is_introspected;
     Ok(decides.then(|| Box::new(ByIssuer { status, is_introspected })))
+}
+
+/// Checks the token's lifetime at this time.
+pub(super) fn check_lifetime(
+    payload: &JsonObject<'_>,
+    issuer: &TrustedIssuer,
+    now: NumericDate,
+    course: &mut impl Course,
+) -> Result<Lifetime, Error> {
+    let lifetime = Lifetime::read(payload).and_then(|lifetime| {
+        lifetime.check(now, issuer.leeway)?;
+        Ok(lifetime)
+    });
+    course.pass(CheckName::Lifetime, lifetime, || Lifetime::ENDED)
 }

@@ -26,5 +26,6 @@ mod presets;
 mod configuration;
 mod attacks;
 mod bounds;
+mod explain;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;

@@ -10,6 +10,7 @@ use super::*;
 use crate::cache::Insert;
 use crate::cache::entry::{Entry, Usage};
 use crate::cache::key_ref::KeyRef;
+use crate::checks::course::StopAtFirst;
 use crate::checks::lifetime::Lifetime;
 use crate::token::key_name::KeyId;
 
@@ -40,7 +41,7 @@ impl Maker {
         let lifetime = Lifetime::read(&payload).unwrap();
         let claims = self
             .verifier
-            .read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None, None)
+            .read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None, None, &mut StopAtFirst)
             .unwrap();
         let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();

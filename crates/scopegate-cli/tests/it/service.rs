@@ -1,0 +1,91 @@
+//! The decision service as a process.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use crate::client::get;
+use crate::program::program;
+
+/// Returns the path of a file of this test.
+pub(crate) fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Replaces a file at once.
+pub(crate) fn write(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = program().args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A running service, which is stopped on drop.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) file: PathBuf,
+    log: PathBuf,
+    /// The addresses of decisions and for operators.
+    pub(crate) decisions: String,
+    pub(crate) admin: String,
+}
+
+impl Service {
+    /// Starts the service with this file. `name` is unique for each test.
+    pub(crate) fn start(name: &str, config: &str) -> Self {
+        let (file, log) = (path(&format!("{name}.toml")), path(&format!("{name}.log")));
+        write(&file, config);
+        let mut command = program();
+        command.args(["serve", "--config", file.to_str().unwrap()]);
+        command.stderr(File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |name: &str| {
+            let line = lines.next().unwrap_or_else(|| panic!("{}", std::fs::read_to_string(&log).unwrap()));
+            line.unwrap().strip_prefix(&format!("{name} on http://")).unwrap().to_owned()
+        };
+        let (decisions, admin) = (address("decisions"), address("admin"));
+        Self { child, file, log, decisions, admin }
+    }
+
+    /// Starts the service, and waits until it has the keys of each issuer.
+    pub(crate) async fn start_ready(name: &str, config: &str) -> Self {
+        let service = Self::start(name, config);
+        let started = Instant::now();
+        while get(&service.admin, "/readyz").await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", service.log());
+            tokio::task::yield_now().await;
+        }
+        service
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for the end of the process, and returns its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
