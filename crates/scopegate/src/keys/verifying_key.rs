@@ -110,6 +110,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// Returns whether the cryptography crate is built with the FIPS module, and in its FIPS mode.
+pub(crate) fn is_fips_module() -> bool {
+    aws_lc_rs::try_fips_mode().is_ok()
+}
+
 /// Compares in a time that does not depend on the contents.
 pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
