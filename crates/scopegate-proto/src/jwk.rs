@@ -248,7 +248,9 @@ mod tests {
                 assert_eq!(read(&quoted, other), Err(JwkError::Malformed("pub")), "{alg} {other}");
             }
         }
-        for alg in ["\"ml-dsa-44\"", "\"ML-DSA\"", "\"HashML-DSA-44\"", "\"SLH-DSA-SHA2-128s\"", "\"ES256\"", "\"\""] {
+        for alg in
+            ["\"ml-dsa-44\"", "\"ML-DSA\"", "\"HashML-DSA-44\"", "\"SLH-DSA-SHA2-128s\"", "\"ES256\"", "\"\""]
+        {
             assert_eq!(read(alg, 1312), Err(JwkError::Unsupported("alg")), "{alg}");
         }
         assert_eq!(read("null", 1312), Err(JwkError::Missing("alg")));

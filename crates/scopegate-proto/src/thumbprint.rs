@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn akp_key_has_its_thumbprint() {
-        // ML03. Computed with Python's hashlib for keys of zeros. The keys of RFC 9964 are in the crate
+        // ML03: computed with Python's hashlib for keys of zeros. The keys of RFC 9964 are in the crate
         // scopegate.
         for (alg, length, expected) in [
             ("ML-DSA-44", 1312, "2CJAHa1baogysYbpTDvpCwkYgjufJNrkcgQy0gi_2fU"),

@@ -239,7 +239,8 @@ impl Dpop {
             return Err(ConfigError::OutOfRange { setting, expected, found: "none".to_owned() });
         }
         if let Some(large) = self.algorithms.iter().find(|algorithm| TOO_LARGE.contains(algorithm)) {
-            let (setting, expected) = ("algorithms of DPoP proofs", "algorithms whose proofs have 8 KiB at most");
+            let (setting, expected) =
+                ("algorithms of DPoP proofs", "algorithms whose proofs have 8 KiB at most");
             return Err(ConfigError::OutOfRange { setting, expected, found: large.name().to_owned() });
         }
         if !(1..=MAX_CAPACITY).contains(&self.replay_capacity) {

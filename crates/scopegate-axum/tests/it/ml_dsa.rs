@@ -31,7 +31,8 @@ async fn send(client: &Client, url: &str, headers: &[(&str, &str)]) -> (u16, Str
     let request = client.get(format!("{url}/orders"));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = request.send().await.unwrap();
-    let challenge = response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
+    let challenge =
+        response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
     (response.status().as_u16(), challenge.unwrap_or_default())
 }
 

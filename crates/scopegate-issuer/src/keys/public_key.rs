@@ -21,9 +21,16 @@ pub(crate) struct PublicKey {
 }
 
 enum Material {
-    Rsa { algorithm: &'static RsaParameters, n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        algorithm: &'static RsaParameters,
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// A point of a curve, or a key of ML-DSA.
-    Encoded { algorithm: &'static dyn VerificationAlgorithm, bytes: Vec<u8> },
+    Encoded {
+        algorithm: &'static dyn VerificationAlgorithm,
+        bytes: Vec<u8>,
+    },
 }
 
 impl PublicKey {

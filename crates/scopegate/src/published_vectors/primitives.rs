@@ -1,4 +1,4 @@
-//! Wycheproof's vectors for ECDSA, Ed25519, ML-DSA and RSA. Each key passes through the JWK parser, so that
+//! Wycheproof's vectors for each kind of key. Each key passes through the JWK parser, so that
 //! the parser's rules are tested with the signatures.
 
 use base64::Engine as _;

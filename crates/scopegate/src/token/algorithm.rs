@@ -150,7 +150,9 @@ mod tests {
         for refused in ["", "none", "None", "noNE", "HS256", "rs256", "RS256 ", "ES521", "ES256K", "Ed448"] {
             assert_eq!(Algorithm::from_name(refused), None, "{refused}");
         }
-        for refused in ["ML-DSA", "ml-dsa-44", "MLDSA44", "ML-DSA-44-ES256", "HashML-DSA-44", "SLH-DSA-SHA2-128s"] {
+        for refused in
+            ["ML-DSA", "ml-dsa-44", "MLDSA44", "ML-DSA-44-ES256", "HashML-DSA-44", "SLH-DSA-SHA2-128s"]
+        {
             assert_eq!(Algorithm::from_name(refused), None, "{refused}");
         }
     }

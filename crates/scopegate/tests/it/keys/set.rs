@@ -149,7 +149,8 @@ fn ml_dsa_key_with_wrong_members_is_skipped() {
     // ML01
     let key = SigningKey::generate(Algorithm::MlDsa44);
     let trusted = |jwk: Value| {
-        let issuer = issuer_for_client([jwk, RSA.jwk()])?.algorithms(scopegate::Algorithm::ALL.iter().copied());
+        let issuer =
+            issuer_for_client([jwk, RSA.jwk()])?.algorithms(scopegate::Algorithm::ALL.iter().copied());
         builder_at(NOW).trust(issuer).build()
     };
     for change in [json!({}), json!({ "use": null }), json!({ "key_ops": ["verify"] })] {
