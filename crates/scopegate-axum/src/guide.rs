@@ -18,6 +18,9 @@ struct Dpop;
 #[doc = include_str!("../../../docs/guide/certificates.md")]
 struct Certificates;
 
+#[doc = include_str!("../../../docs/guide/ml-dsa.md")]
+struct MlDsa;
+
 #[doc = include_str!("../../../docs/guide/providers/cognito.md")]
 struct Cognito;
 

@@ -178,7 +178,14 @@ impl Proof {
     /// Returns the public key with its required members only, as clients write it.
     fn jwk(&self) -> Map<String, Value> {
         let jwk = self.key.jwk().as_object().cloned().unwrap_or_default();
-        jwk.into_iter().filter(|(name, _)| !["kid", "alg", "use"].contains(&name.as_str())).collect()
+        // RFC 9964 §3: a key of ML-DSA has `alg`.
+        let names_its_algorithm = jwk.get("kty").is_some_and(|kty| kty == "AKP");
+        let identifies = |name: &str| match name {
+            "kid" | "use" => false,
+            "alg" => names_its_algorithm,
+            _ => true,
+        };
+        jwk.into_iter().filter(|(name, _)| identifies(name)).collect()
     }
 }
 

@@ -10,6 +10,10 @@ use crate::json::{JsonError, JsonObject, string, strings};
 /// keys of the type `AKP` (RFC 9964 §3).
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
+/// The algorithms of keys of the type `AKP` that are supported, with the bytes of `pub` (RFC 9964 §5,
+/// FIPS 204 table 2).
+const ML_DSA: [(&str, usize); 3] = [("ML-DSA-44", 1312), ("ML-DSA-65", 1952), ("ML-DSA-87", 2592)];
+
 /// A JSON Web Key whose members are read on demand.
 ///
 /// ```
@@ -102,12 +106,41 @@ impl<'a> Jwk<'a> {
         Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
     }
 
+    /// Returns the algorithm and the public key of a key of the type `AKP` (RFC 9964 §3). The
+    /// algorithm is `ML-DSA-44`, `ML-DSA-65` or `ML-DSA-87`.
+    ///
+    /// The type does not decide the algorithm, so `alg` is required.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Missing`] if `alg` or `pub` is absent, [`JwkError::Unsupported`] if `alg`
+    /// is another algorithm, and [`JwkError::Malformed`] if a member is not a string, or `pub` is not
+    /// canonical base64url of the algorithm's length.
+    ///
+    /// ```
+    /// use scopegate_proto::jwk::{Jwk, JwkError};
+    ///
+    /// let key = format!(r#"{{"kty":"AKP","alg":"ML-DSA-44","pub":"{}"}}"#, "AAAA".repeat(437) + "AA");
+    /// let jwk = Jwk::from_text(&key)?;
+    /// assert_eq!(jwk.ml_dsa()?, ("ML-DSA-44", vec![0; 1312]));
+    /// let without_alg = Jwk::from_text(r#"{"kty":"AKP","pub":"AAAA"}"#)?;
+    /// assert_eq!(without_alg.ml_dsa(), Err(JwkError::Missing("alg")));
+    /// # Ok::<(), JwkError>(())
+    /// ```
+    pub fn ml_dsa(&self) -> Result<(&'static str, Vec<u8>), JwkError> {
+        let name = self.required("alg")?;
+        let (name, length) =
+            ML_DSA.into_iter().find(|(known, _)| *known == name).ok_or(JwkError::Unsupported("alg"))?;
+        let key = self.bytes("pub")?;
+        if key.len() == length { Ok((name, key)) } else { Err(JwkError::Malformed("pub")) }
+    }
+
     /// Checks that the key contains no private or symmetric key material.
     ///
     /// A published private key is compromised, because an attacker can sign tokens with it.
     ///
     /// # Errors
-    /// Returns [`JwkError::HoldsSecret`] if the key has one of the private members of RFC 7518 §6.
+    /// Returns [`JwkError::HoldsSecret`] if the key has one of the private members of RFC 7518 §6, or
+    /// `priv` of RFC 9964 §3.
     pub fn check_public(&self) -> Result<(), JwkError> {
         if SECRET_MEMBERS.iter().any(|member| self.contains(member)) {
             return Err(JwkError::HoldsSecret);
@@ -192,9 +225,41 @@ mod tests {
     #[test]
     fn key_with_secret_member_is_rejected() {
         assert_eq!(Jwk::from_text(r#"{"kty":"EC","x":"","y":""}"#).unwrap().check_public(), Ok(()));
-        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        // ML01
+        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
             let text = format!(r#"{{"kty":"EC","{member}":null}}"#);
             assert_eq!(Jwk::from_text(&text).unwrap().check_public(), Err(JwkError::HoldsSecret), "{member}");
+        }
+    }
+
+    #[test]
+    fn ml_dsa_key_has_length_of_its_algorithm() {
+        // ML01
+        let read = |alg: &str, length: usize| {
+            let key = base64url::encode(vec![1; length]);
+            let text = format!(r#"{{"kty":"AKP","alg":{alg},"pub":"{key}"}}"#);
+            Jwk::from_text(&text).unwrap().ml_dsa().map(|(name, key)| (name, key.len()))
+        };
+        for (alg, length) in ML_DSA {
+            let quoted = format!("\"{alg}\"");
+            assert_eq!(read(&quoted, length), Ok((alg, length)));
+            let others = ML_DSA.iter().map(|(_, other)| *other).filter(|other| *other != length);
+            for other in others.chain([0, 32, length - 1, length + 1]) {
+                assert_eq!(read(&quoted, other), Err(JwkError::Malformed("pub")), "{alg} {other}");
+            }
+        }
+        for alg in
+            ["\"ml-dsa-44\"", "\"ML-DSA\"", "\"HashML-DSA-44\"", "\"SLH-DSA-SHA2-128s\"", "\"ES256\"", "\"\""]
+        {
+            assert_eq!(read(alg, 1312), Err(JwkError::Unsupported("alg")), "{alg}");
+        }
+        assert_eq!(read("null", 1312), Err(JwkError::Missing("alg")));
+        assert_eq!(read("44", 1312), Err(JwkError::Malformed("alg")));
+        for (text, error) in [
+            (r#"{"kty":"AKP","alg":"ML-DSA-44"}"#, JwkError::Missing("pub")),
+            (r#"{"kty":"AKP","alg":"ML-DSA-44","pub":7}"#, JwkError::Malformed("pub")),
+        ] {
+            assert_eq!(Jwk::from_text(text).unwrap().ml_dsa(), Err(error), "{text}");
         }
     }
 

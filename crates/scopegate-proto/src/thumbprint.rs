@@ -28,15 +28,15 @@ use crate::jwk::{Jwk, JwkError};
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// Computes the thumbprint of a key of type `RSA`, `EC` (P-256, P-384, P-521) or `OKP`
-    /// (Ed25519).
+    /// Computes the thumbprint of a key of type `RSA`, `EC` (P-256, P-384, P-521), `OKP` (Ed25519) or
+    /// `AKP` (ML-DSA).
     ///
-    /// Only the members that identify the key are hashed (RFC 7638 §3.2, RFC 8037 §2). Therefore, a
-    /// `kid` does not change the thumbprint.
+    /// Only the members that identify the key are hashed (RFC 7638 §3.2, RFC 8037 §2, RFC 9964 §6).
+    /// Therefore, a `kid` does not change the thumbprint.
     ///
     /// # Errors
     /// Returns a [`JwkError`] if one of these members is absent, malformed or unsupported.
-    /// Malformed values include coordinates of a wrong length, and numbers that are empty or begin
+    /// Malformed values include coordinates and ML-DSA keys of a wrong length, and numbers that are empty or begin
     /// with a zero byte (RFC 7518 §6). Otherwise one key would have several thumbprints.
     pub fn of(jwk: &Jwk<'_>) -> Result<Self, JwkError> {
         // Members in lexicographic order, without white space. No value needs an escape: it is
@@ -62,6 +62,10 @@ impl Thumbprint {
                 }
                 let x = coordinate(jwk, "x", 32)?;
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+            }
+            "AKP" => {
+                let (alg, key) = jwk.ml_dsa()?;
+                format!(r#"{{"alg":"{alg}","kty":"AKP","pub":"{}"}}"#, base64url::encode(key))
             }
             _ => return Err(JwkError::Unsupported("kty")),
         };
@@ -147,6 +151,22 @@ mod tests {
     }
 
     #[test]
+    fn akp_key_has_its_thumbprint() {
+        // ML03: computed with Python's hashlib for keys of zeros. The keys of RFC 9964 are in the crate
+        // scopegate.
+        for (alg, length, expected) in [
+            ("ML-DSA-44", 1312, "2CJAHa1baogysYbpTDvpCwkYgjufJNrkcgQy0gi_2fU"),
+            ("ML-DSA-65", 1952, "bFUn9j2_niUjda0r8RQHTZlaOJoNgYzOOLOiV5T4dd4"),
+            ("ML-DSA-87", 2592, "mJeWMNhJ3Um1HblSE1KALHN27OuZEMAqVkSuoxb9toM"),
+        ] {
+            let key = base64url::encode(vec![0; length]);
+            let jwk = format!(r#"{{"pub":"{key}","kid":"k","kty":"AKP","use":"sig","alg":"{alg}"}}"#);
+            assert_eq!(thumbprint(&jwk).as_deref(), Ok(expected), "{alg}");
+        }
+        assert_eq!(thumbprint(r#"{"kty":"AKP","pub":"AA"}"#), Err(JwkError::Missing("alg")));
+    }
+
+    #[test]
     fn second_spelling_of_a_key_is_rejected() {
         // Numbers with a leading zero, and coordinates that are too short or too long.
         let x = |bytes: usize| base64url::encode(vec![1; bytes]);
@@ -158,6 +178,7 @@ mod tests {
             (format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}"}}"#, x(31), x(32)), "x"),
             (format!(r#"{{"kty":"EC","crv":"P-384","x":"{}","y":"{}"}}"#, x(48), x(49)), "y"),
             (format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, x(33)), "x"),
+            (format!(r#"{{"kty":"AKP","alg":"ML-DSA-44","pub":"{}"}}"#, x(1313)), "pub"),
         ] {
             assert_eq!(thumbprint(&jwk), Err(JwkError::Malformed(member)), "{jwk}");
         }

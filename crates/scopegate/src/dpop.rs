@@ -80,6 +80,9 @@ pub struct Dpop {
 /// Upper bound of the capacity of the store in memory, which then takes 274 MiB.
 const MAX_CAPACITY: usize = 1 << 24;
 
+/// Every proof with their keys and signatures is longer than the limit.
+const TOO_LARGE: [Algorithm; 2] = [Algorithm::MlDsa65, Algorithm::MlDsa87];
+
 impl Dpop {
     /// Accepts bound tokens with a proof, and also tokens that are not bound, as bearer tokens.
     pub fn accept() -> Self {
@@ -135,7 +138,9 @@ impl Dpop {
     /// Sets the accepted algorithms of proofs. Default: `ES256`, `ES384`, `EdDSA`
     /// and `PS256`.
     ///
-    /// Challenges and metadata list them. An empty list is [`ConfigError::OutOfRange`].
+    /// Challenges and metadata list them. An empty list is [`ConfigError::OutOfRange`]. So are
+    /// [`MlDsa65`](Algorithm::MlDsa65) and [`MlDsa87`](Algorithm::MlDsa87): a proof contains a key
+    /// and a signature, and with theirs it is longer than 8 KiB.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
@@ -232,6 +237,11 @@ impl Dpop {
         if self.algorithms.is_empty() {
             let (setting, expected) = ("algorithms of DPoP proofs", "at least one");
             return Err(ConfigError::OutOfRange { setting, expected, found: "none".to_owned() });
+        }
+        if let Some(large) = self.algorithms.iter().find(|algorithm| TOO_LARGE.contains(algorithm)) {
+            let (setting, expected) =
+                ("algorithms of DPoP proofs", "algorithms whose proofs have 8 KiB at most");
+            return Err(ConfigError::OutOfRange { setting, expected, found: large.name().to_owned() });
         }
         if !(1..=MAX_CAPACITY).contains(&self.replay_capacity) {
             let (setting, expected) = ("capacity for DPoP proofs", "1 to 16777216");

@@ -19,8 +19,9 @@ fn seconds(duration: Option<Duration>) -> Option<u64> {
 /// Serializes as an object with the names of the methods.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Status", 6)?;
+        let mut object = serializer.serialize_struct("Status", 7)?;
         object.serialize_field("is_ready", &self.is_ready())?;
+        object.serialize_field("fips", &self.fips())?;
         object.serialize_field("issuers", self.issuers())?;
         object.serialize_field("cached_tokens", &self.cached_tokens())?;
         object.serialize_field("cached_bytes", &self.cached_bytes())?;
@@ -215,6 +216,7 @@ mod tests {
         let status = Status::new([issuer].into_iter(), usage, None, Some(resolver));
         let expected = json!({
             "is_ready": true,
+            "fips": false,
             "issuers": [{
                 "issuer": "https://issuer.example",
                 "usable": true,

@@ -11,6 +11,7 @@ use crate::error::causes::with_causes;
 use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
+use crate::keys::verifying_key;
 use crate::revocation::status::RevocationStatus;
 use crate::status::status_list::StatusListStatus;
 use crate::token::key_name::UsedName;
@@ -182,6 +183,20 @@ impl Status {
     /// them, call [`Verifier::issuer_status`](crate::Verifier::issuer_status).
     pub fn resolver(&self) -> Option<&ResolverStatus> {
         self.resolver.as_ref()
+    }
+
+    /// Returns whether signatures are verified by the FIPS module of aws-lc, in its FIPS mode.
+    ///
+    /// It is the module if the application enables the feature `fips` of its own dependency
+    /// `aws-lc-rs`. The guide's page *Deploying* has the details.
+    ///
+    /// ```
+    /// # fn report(verifier: &scopegate::Verifier) {
+    /// println!("FIPS module: {}", verifier.status().fips());
+    /// # }
+    /// ```
+    pub fn fips(&self) -> bool {
+        verifying_key::is_fips_module()
     }
 
     /// Returns the number of cached tokens, including expired tokens that are not evicted yet.

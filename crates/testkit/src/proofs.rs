@@ -103,11 +103,12 @@ pub fn bound_to(key: &SigningKey, token: Mint) -> Mint {
     token.claim("cnf", json!({ "jkt": thumbprint(key) }))
 }
 
-/// Returns the SHA-256 thumbprint of a key (RFC 7638).
+/// Returns the SHA-256 thumbprint of a key (RFC 7638, RFC 9964 §6).
 pub fn thumbprint(key: &SigningKey) -> String {
     let jwk = key.jwk();
     // serde_json writes the members in alphabetical order.
     let members: &[&str] = match jwk.get("kty").and_then(Value::as_str) {
+        Some("AKP") => &["alg", "kty", "pub"],
         Some("RSA") => &["e", "kty", "n"],
         Some("EC") => &["crv", "kty", "x", "y"],
         _ => &["crv", "kty", "x"],

@@ -25,6 +25,7 @@ mod without_dpop;
 #[cfg(feature = "mtls")]
 mod certificates;
 mod rules;
+mod ml_dsa;
 mod step_up;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]

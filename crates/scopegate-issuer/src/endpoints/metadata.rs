@@ -47,7 +47,7 @@ fn common(pool: &PoolState) -> Value {
         // Required by RFC 8414 §2. It is empty, because the authorization endpoint rejects each type.
         "response_types_supported": [],
         // RFC 9449 §5.1
-        "dpop_signing_alg_values_supported": Algorithm::all_names().collect::<Vec<_>>(),
+        "dpop_signing_alg_values_supported": Algorithm::names_for_proofs().collect::<Vec<_>>(),
     });
     let has_certificates = pool.config().clients.iter().any(|client| client.certificate.is_some());
     if let Some(members) = members.as_object_mut().filter(|_| has_certificates) {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A signature algorithm, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
+/// A signature algorithm, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9964 §5).
 ///
 /// Cognito signs with [`Algorithm::RS256`]. Use the others to test how a resource server handles
 /// them.
@@ -31,11 +31,17 @@ pub enum Algorithm {
     ES384,
     /// `EdDSA` on Ed25519.
     EdDSA,
+    /// ML-DSA-44 (FIPS 204), with an empty context.
+    MlDsa44,
+    /// ML-DSA-65, with an empty context.
+    MlDsa65,
+    /// ML-DSA-87, with an empty context.
+    MlDsa87,
 }
 
 impl Algorithm {
     /// All algorithms, for tests that iterate over them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -45,6 +51,9 @@ impl Algorithm {
         Self::ES256,
         Self::ES384,
         Self::EdDSA,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     const fn name(self) -> &'static str {
@@ -58,6 +67,9 @@ impl Algorithm {
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
             Self::EdDSA => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
@@ -67,9 +79,18 @@ impl Algorithm {
         self.name() == name || (self == Self::EdDSA && name == "Ed25519")
     }
 
-    /// Returns all names, with both of `EdDSA`.
-    pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
-        Self::ALL.into_iter().map(Self::name).chain(["Ed25519"])
+    /// Returns the names of the algorithms of DPoP proofs, with both of `EdDSA`.
+    ///
+    /// A proof contains a public key and a signature. With ML-DSA-65 and ML-DSA-87, it is longer than
+    /// the limit of proofs.
+    pub(crate) fn names_for_proofs() -> impl Iterator<Item = &'static str> {
+        let fits = |alg: &Self| !matches!(alg, Self::MlDsa65 | Self::MlDsa87);
+        Self::ALL.into_iter().filter(fits).map(Self::name).chain(["Ed25519"])
+    }
+
+    /// Returns whether the keys of this algorithm are RSA keys.
+    pub(crate) const fn is_rsa(self) -> bool {
+        matches!(self, Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512)
     }
 
     /// Returns the algorithm with this name, which may be `Ed25519`.

@@ -21,8 +21,16 @@ pub(crate) struct PublicKey {
 }
 
 enum Material {
-    Rsa { algorithm: &'static RsaParameters, n: Vec<u8>, e: Vec<u8> },
-    Point { algorithm: &'static dyn VerificationAlgorithm, point: Vec<u8> },
+    Rsa {
+        algorithm: &'static RsaParameters,
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    /// A point of a curve, or a key of ML-DSA.
+    Encoded {
+        algorithm: &'static dyn VerificationAlgorithm,
+        bytes: Vec<u8>,
+    },
 }
 
 impl PublicKey {
@@ -41,20 +49,26 @@ impl PublicKey {
             let (x, y) = (bytes("x")?, bytes("y")?);
             // RFC 7518 §6.2.1.2: the full length of a coordinate.
             let full = x.len() == length && y.len() == length;
-            let point = [&[0x04][..], &x, &y].concat();
-            full.then_some(Material::Point { algorithm, point })
+            let bytes = [&[0x04][..], &x, &y].concat();
+            full.then_some(Material::Encoded { algorithm, bytes })
         };
         let rsa = |algorithm| {
             let (n, e) = (bytes("n")?, bytes("e")?);
             let minimal = n.first().is_some_and(|first| *first != 0) && e.first() != Some(&0);
             (text("kty") == Some("RSA") && minimal).then_some(Material::Rsa { algorithm, n, e })
         };
+        // RFC 9964 §3: `alg` is required, and `pub` has the length of FIPS 204, table 2.
+        let ml_dsa = |algorithm, length| {
+            let is_named = text("kty") == Some("AKP") && jwk.contains_key("alg");
+            let bytes = bytes("pub").filter(|key| is_named && key.len() == length)?;
+            Some(Material::Encoded { algorithm, bytes })
+        };
         let material = match alg {
             Algorithm::ES256 if is_on("P-256") => ecdsa(&signature::ECDSA_P256_SHA256_FIXED, 32),
             Algorithm::ES384 if is_on("P-384") => ecdsa(&signature::ECDSA_P384_SHA384_FIXED, 48),
             Algorithm::EdDSA if text("kty") == Some("OKP") && text("crv") == Some("Ed25519") => {
-                let point = bytes("x")?;
-                (point.len() == 32).then_some(Material::Point { algorithm: &signature::ED25519, point })
+                let bytes = bytes("x")?;
+                (bytes.len() == 32).then_some(Material::Encoded { algorithm: &signature::ED25519, bytes })
             }
             Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => None,
             Algorithm::RS256 => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
@@ -63,6 +77,9 @@ impl PublicKey {
             Algorithm::PS256 => rsa(&signature::RSA_PSS_2048_8192_SHA256),
             Algorithm::PS384 => rsa(&signature::RSA_PSS_2048_8192_SHA384),
             Algorithm::PS512 => rsa(&signature::RSA_PSS_2048_8192_SHA512),
+            Algorithm::MlDsa44 => ml_dsa(&signature::ML_DSA_44, 1312),
+            Algorithm::MlDsa65 => ml_dsa(&signature::ML_DSA_65, 1952),
+            Algorithm::MlDsa87 => ml_dsa(&signature::ML_DSA_87, 2592),
         };
         Some(Self { thumbprint: thumbprint(jwk)?, material: material? })
     }
@@ -78,8 +95,8 @@ impl PublicKey {
             Material::Rsa { algorithm, n, e } => {
                 RsaPublicKeyComponents { n, e }.verify(algorithm, signing_input, signature).is_ok()
             }
-            Material::Point { algorithm, point } => {
-                UnparsedPublicKey::new(*algorithm, point).verify(signing_input, signature).is_ok()
+            Material::Encoded { algorithm, bytes } => {
+                UnparsedPublicKey::new(*algorithm, bytes).verify(signing_input, signature).is_ok()
             }
         }
     }
@@ -89,6 +106,7 @@ impl PublicKey {
 /// string.
 pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
     let names: &[&str] = match jwk.get("kty")?.as_str()? {
+        "AKP" => &["alg", "kty", "pub"],
         "RSA" => &["e", "kty", "n"],
         "EC" => &["crv", "kty", "x", "y"],
         _ => &["crv", "kty", "x"],
@@ -141,7 +159,9 @@ mod tests {
                 assert_eq!(named.is_some(), alg == other, "{alg} {other}");
                 jwk.remove("alg");
                 let verified = PublicKey::from_jwk(&jwk, other).map(|key| key.verifies(b"input", &signature));
-                assert_eq!(verified == Some(true), alg == other, "{alg} {other}");
+                // ML01: a key of ML-DSA without `alg` is a key of no algorithm.
+                let expected = alg == other && jwk["kty"] != "AKP";
+                assert_eq!(verified == Some(true), expected, "{alg} {other}");
             }
             let public = PublicKey::from_jwk(&members(&key.jwk()), alg).unwrap();
             assert!(!public.verifies(b"other", &signature), "{alg}");
@@ -150,8 +170,10 @@ mod tests {
 
     #[test]
     fn key_with_secret_or_malformed_member_is_rejected() {
-        // RFC 9449 §4.3 (7)
-        for alg in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::RS256] {
+        // RFC 9449 §4.3 (7), ML01
+        let ml_dsa = [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87];
+        let others = [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::RS256];
+        for alg in others.into_iter().chain(ml_dsa) {
             let public = members(&SigningKey::generate(alg).jwk());
             let is_read = |name: &str, value: Value| {
                 let mut jwk = public.clone();
@@ -165,6 +187,7 @@ mod tests {
             let required: &[&str] = match alg {
                 Algorithm::RS256 => &["kty", "n", "e"],
                 Algorithm::EdDSA => &["kty", "crv", "x"],
+                _ if ml_dsa.contains(&alg) => &["kty", "alg", "pub"],
                 _ => &["kty", "crv", "x", "y"],
             };
             for name in required {

@@ -9,8 +9,8 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, UnparsedPublicKey,
-    VerificationAlgorithm,
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair,
+    PqdsaSigningAlgorithm, RsaEncoding, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -38,8 +38,8 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Generates a random key for this algorithm: RSA of 2048 bits (as in Cognito), P-256, P-384 or
-    /// Ed25519.
+    /// Generates a random key for this algorithm: RSA of 2048 bits (as in Cognito), P-256, P-384,
+    /// Ed25519 or ML-DSA.
     ///
     /// Its key id has Cognito's format, standard base64 of 32 random bytes. It may contain `+` and
     /// `/`, and ends in `=`. RSA takes tens of milliseconds, the others take microseconds.
@@ -53,6 +53,9 @@ impl SigningKey {
             Algorithm::ES256 => Pair::ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
             Algorithm::ES384 => Pair::ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
             Algorithm::EdDSA => Pair::Ed25519(Ed25519KeyPair::generate().expect(NO_RANDOMNESS)),
+            Algorithm::MlDsa44 => Pair::ml_dsa(&signature::ML_DSA_44_SIGNING),
+            Algorithm::MlDsa65 => Pair::ml_dsa(&signature::ML_DSA_65_SIGNING),
+            Algorithm::MlDsa87 => Pair::ml_dsa(&signature::ML_DSA_87_SIGNING),
             Algorithm::RS256
             | Algorithm::RS384
             | Algorithm::RS512
@@ -71,10 +74,7 @@ impl SigningKey {
     /// Panics if `alg` is not an RSA algorithm, or `bits` is another number.
     #[must_use]
     pub fn generate_rsa(alg: Algorithm, bits: u32) -> Self {
-        assert!(
-            !matches!(alg, Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA),
-            "{alg} is not an RSA algorithm"
-        );
+        assert!(alg.is_rsa(), "{alg} is not an RSA algorithm");
         let size = match bits {
             2048 => Some(KeySize::Rsa2048),
             3072 => Some(KeySize::Rsa3072),
@@ -108,12 +108,13 @@ impl SigningKey {
         self.alg
     }
 
-    /// Returns the public key as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2). Its members are `kid`,
-    /// `alg`, `use`, `kty`, and:
+    /// Returns the public key as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 9964 §3). Its members
+    /// are `kid`, `alg`, `use`, `kty`, and:
     ///
     /// - RSA: `n` and `e`.
     /// - ECDSA: `crv`, `x` and `y`.
     /// - Ed25519: `crv` and `x`.
+    /// - ML-DSA: `pub`.
     pub fn jwk(&self) -> Value {
         let mut jwk = match &*self.pair {
             Pair::Rsa(pair) => {
@@ -142,6 +143,10 @@ impl SigningKey {
                 "crv": "Ed25519",
                 "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
             }),
+            Pair::MlDsa(pair, _) => json!({
+                "kty": "AKP",
+                "pub": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
+            }),
         };
         if let Some(members) = jwk.as_object_mut() {
             members.insert("kid".into(), self.kid.as_str().into());
@@ -151,7 +156,7 @@ impl SigningKey {
         jwk
     }
 
-    /// Returns the SHA-256 thumbprint of the public key (RFC 7638), as in `cnf.jkt`.
+    /// Returns the SHA-256 thumbprint of the public key (RFC 7638, RFC 9964 §6), as in `cnf.jkt`.
     #[must_use]
     pub fn thumbprint(&self) -> String {
         let jwk = self.jwk();
@@ -175,6 +180,11 @@ impl SigningKey {
             }
             Pair::Ecdsa(pair) => pair.sign(&random, signing_input).expect(NO_RANDOMNESS).as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.sign(signing_input).as_ref().to_vec(),
+            Pair::MlDsa(pair, algorithm) => {
+                let mut signature = vec![0; algorithm.signature_len()];
+                pair.sign(signing_input, &mut signature).expect(NO_RANDOMNESS);
+                signature
+            }
         }
     }
 
@@ -190,11 +200,15 @@ impl SigningKey {
             Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
             Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
             Algorithm::EdDSA => &signature::ED25519,
+            Algorithm::MlDsa44 => &signature::ML_DSA_44,
+            Algorithm::MlDsa65 => &signature::ML_DSA_65,
+            Algorithm::MlDsa87 => &signature::ML_DSA_87,
         };
         let public = match &*self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),
             Pair::Ecdsa(pair) => pair.public_key().as_ref(),
             Pair::Ed25519(pair) => pair.public_key().as_ref(),
+            Pair::MlDsa(pair, _) => pair.public_key().as_ref(),
         };
         UnparsedPublicKey::new(algorithm, public).verify(signing_input, signature).is_ok()
     }
@@ -221,6 +235,7 @@ impl SigningKey {
             }
             Pair::Ecdsa(pair) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
+            Pair::MlDsa(pair, _) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
         };
         let base64 = STANDARD.encode(der);
         let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
@@ -242,10 +257,8 @@ impl SigningKey {
             Algorithm::PS256 => &signature::RSA_PSS_SHA256,
             Algorithm::PS384 => &signature::RSA_PSS_SHA384,
             Algorithm::PS512 => &signature::RSA_PSS_SHA512,
-            // The constructors create no RSA key for the last three.
-            Algorithm::RS256 | Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
-                &signature::RSA_PKCS1_SHA256
-            }
+            // RS256. The constructors create no RSA key for the others.
+            _ => &signature::RSA_PKCS1_SHA256,
         }
     }
 }
@@ -260,6 +273,7 @@ enum Pair {
     Rsa(rsa::KeyPair),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair, &'static PqdsaSigningAlgorithm),
 }
 
 impl Pair {
@@ -269,6 +283,10 @@ impl Pair {
 
     fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Self {
         Self::Ecdsa(EcdsaKeyPair::generate(algorithm).expect(NO_RANDOMNESS))
+    }
+
+    fn ml_dsa(algorithm: &'static PqdsaSigningAlgorithm) -> Self {
+        Self::MlDsa(PqdsaKeyPair::generate(algorithm).expect(NO_RANDOMNESS), algorithm)
     }
 }
 

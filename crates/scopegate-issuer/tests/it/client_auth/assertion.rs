@@ -52,7 +52,7 @@ fn rejected(error: &str) -> (u16, Value) {
 
 #[tokio::test]
 async fn assertion_of_each_algorithm_is_accepted_once() {
-    for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+    for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::MlDsa87] {
         let key = SigningKey::generate(alg);
         let issuer = issuer(&key).await;
         let assertion = sign(&key, &json!({ "alg": alg.to_string() }), &claims(&issuer));

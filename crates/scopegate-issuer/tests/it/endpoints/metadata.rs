@@ -56,7 +56,8 @@ async fn both_metadata_documents_agree() {
             "response_types_supported": [],
             "subject_types_supported": ["public"],
             "dpop_signing_alg_values_supported": [
-                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "ML-DSA-44",
+                "Ed25519",
             ],
         })
     );

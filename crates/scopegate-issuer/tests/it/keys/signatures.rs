@@ -3,7 +3,7 @@
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
-use crate::independent::verify;
+use crate::independent::{verify, verify_ml_dsa};
 
 fn jwks(key: &SigningKey) -> String {
     json!({ "keys": [key.jwk()] }).to_string()
@@ -17,9 +17,38 @@ fn members(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+const ML_DSA: [Algorithm; 3] = [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87];
+
+/// The algorithms that `jsonwebtoken` knows.
+fn others() -> impl Iterator<Item = Algorithm> {
+    Algorithm::ALL.into_iter().filter(|alg| !ML_DSA.contains(alg))
+}
+
+#[test]
+fn token_of_ml_dsa_is_verified_or_rejected() {
+    // ML01, ML02
+    for alg in ML_DSA {
+        let key = SigningKey::generate(alg);
+        let verified = verify_ml_dsa(&mint().sign_with(&key), &jwks(&key));
+        assert_eq!(verified.unwrap()["client_id"], "my-client", "{alg}");
+        for (damage, token) in [
+            ("tampered", mint().tampered().sign_with(&key)),
+            ("bad signature", mint().bad_signature().sign_with(&key)),
+            ("unknown key", mint().signed_by_unknown_key().sign_with(&key)),
+            ("unsigned", mint().unsigned().sign_with(&key)),
+        ] {
+            let error = verify_ml_dsa(&token, &jwks(&key)).unwrap_err();
+            let expected = if damage == "unsigned" { "another key" } else { "InvalidSignature" };
+            assert_eq!(error, expected, "{alg} {damage}");
+        }
+        let other_name = mint().alg("ML-DSA").sign_with(&key);
+        assert_eq!(verify_ml_dsa(&other_name, &jwks(&key)).unwrap_err(), "another key");
+    }
+}
+
 #[test]
 fn token_of_every_algorithm_is_verified() {
-    for alg in Algorithm::ALL {
+    for alg in others() {
         let key = SigningKey::generate(alg);
         let verified =
             verify(&mint().sign_with(&key), &jwks(&key)).unwrap_or_else(|error| panic!("{alg}: {error}"));
@@ -30,7 +59,7 @@ fn token_of_every_algorithm_is_verified() {
 
 #[test]
 fn damaged_token_of_every_algorithm_is_rejected() {
-    for alg in Algorithm::ALL {
+    for alg in others() {
         let key = SigningKey::generate(alg);
         for (damage, token) in [
             ("tampered", mint().tampered().sign_with(&key)),
@@ -62,4 +91,10 @@ fn public_key_has_exactly_members_of_its_type() {
     let ed = SigningKey::generate(Algorithm::EdDSA).jwk();
     assert_eq!(members(&ed), ["alg", "crv", "kid", "kty", "use", "x"]);
     assert_eq!((&ed["kty"], &ed["crv"]), (&json!("OKP"), &json!("Ed25519")));
+    // ML01
+    for alg in ML_DSA {
+        let ml_dsa = SigningKey::generate(alg).jwk();
+        assert_eq!(members(&ml_dsa), ["alg", "kid", "kty", "pub", "use"]);
+        assert_eq!((&ml_dsa["kty"], &ml_dsa["alg"]), (&json!("AKP"), &json!(alg.to_string())));
+    }
 }

@@ -4,6 +4,7 @@
 mod algorithms;
 mod ecdsa;
 mod es512;
+mod ml_dsa;
 mod mutation;
 
 use scopegate::Error;

@@ -90,6 +90,42 @@ fn type_is_exactly_dpop_jwt() {
     assert!(matches!(rejected(&api, &proven(&proof().without_header("typ"))), ProofError::WrongType { .. }));
 }
 
+/// The algorithms whose proofs are short enough.
+fn possible_algorithms() -> impl Iterator<Item = Algorithm> {
+    let fits = |algorithm: &Algorithm| !matches!(algorithm, Algorithm::MlDsa65 | Algorithm::MlDsa87);
+    Algorithm::ALL.iter().copied().filter(fits)
+}
+
+#[test]
+fn ml_dsa_proof_fits_with_44_only() {
+    // ML03, ML05, DP23
+    for (algorithm, fits) in
+        [(KeyAlgorithm::MlDsa44, true), (KeyAlgorithm::MlDsa65, false), (KeyAlgorithm::MlDsa87, false)]
+    {
+        let key = SigningKey::generate(algorithm);
+        let token = bound_to(&key, client_token().scope(SCOPE)).compact();
+        let proof = Proof::new(&key, "GET", URL, &token);
+        let (valid, forged) = (proof.sign_with(&key), proof.mint().bad_signature().sign_with(&key));
+        assert_eq!(valid.len() <= 8 * 1024, fits, "{algorithm}: {}", valid.len());
+        let api = Api::with(Dpop::accept().algorithms(possible_algorithms()));
+        let request = |proof: &str| get(&format!("DPoP {token}"), &[proof]);
+        if fits {
+            assert_eq!(api.outcome(&request(&valid)), (200, "accepted"));
+            assert!(matches!(rejected(&api, &request(&forged)), ProofError::BadSignature));
+            // The thumbprint contains `alg`, so a key without it is another key.
+            let mut jwk = key.jwk();
+            jwk.as_object_mut().unwrap().remove("alg");
+            let nameless = proof.clone().header("jwk", jwk).sign_with(&key);
+            assert!(matches!(rejected(&api, &request(&nameless)), ProofError::UnusableKey { .. }));
+            let other = SigningKey::generate(algorithm);
+            let of_another = Proof::new(&other, "GET", URL, &token).sign_with(&other);
+            assert!(matches!(rejected(&api, &request(&of_another)), ProofError::OtherKey));
+        } else {
+            assert!(matches!(rejected(&api, &request(&valid)), ProofError::TooLong { .. }));
+        }
+    }
+}
+
 #[test]
 fn algorithm_is_asymmetric_and_accepted() {
     // DP10
@@ -99,6 +135,7 @@ fn algorithm_is_asymmetric_and_accepted() {
         (Algorithm::EdDSA, KeyAlgorithm::EdDSA),
         (Algorithm::PS256, KeyAlgorithm::PS256),
         (Algorithm::RS256, KeyAlgorithm::RS256),
+        (Algorithm::MlDsa44, KeyAlgorithm::MlDsa44),
     ] {
         let key = SigningKey::generate(key);
         let token = bound_to(&key, client_token().scope(SCOPE)).compact();
@@ -107,13 +144,14 @@ fn algorithm_is_asymmetric_and_accepted() {
             get(&format!("DPoP {token}"), &[&proof])
         };
         assert_eq!(Api::with(Dpop::accept().algorithms([algorithm])).outcome(&request()), (200, "accepted"));
-        let others = Algorithm::ALL.iter().copied().filter(|one| *one != algorithm);
+        let others = possible_algorithms().filter(|one| *one != algorithm);
         let error = rejected(&Api::with(Dpop::accept().algorithms(others)), &request());
         assert!(matches!(error, ProofError::UnacceptableAlgorithm { found, .. } if found == algorithm));
         let by_default = Api::accepting().outcome(&request());
-        assert_eq!(by_default.0 == 200, algorithm != Algorithm::RS256, "{algorithm}");
+        let is_default = ![Algorithm::RS256, Algorithm::MlDsa44].contains(&algorithm);
+        assert_eq!(by_default.0 == 200, is_default, "{algorithm}");
     }
-    let api = Api::with(Dpop::accept().algorithms(Algorithm::ALL.iter().copied()));
+    let api = Api::with(Dpop::accept().algorithms(possible_algorithms()));
     for name in ["none", "HS256", "es256", ""] {
         let error = rejected(&api, &proven(&proof().header("alg", name)));
         assert!(matches!(error, ProofError::InvalidHeader { .. }), "{name}");
@@ -210,9 +248,9 @@ fn key_in_the_header_is_public_and_sound() {
 #[test]
 fn algorithm_fits_the_key() {
     // DP14
-    let api = Api::with(Dpop::accept().algorithms(Algorithm::ALL.iter().copied()));
+    let api = Api::with(Dpop::accept().algorithms(possible_algorithms()));
     accepted(&api, &proof());
-    for name in ["ES384", "RS256", "EdDSA", "PS256"] {
+    for name in ["ES384", "RS256", "EdDSA", "PS256", "ML-DSA-44"] {
         let error = rejected(&api, &proven(&proof().header("alg", name)));
         assert!(matches!(error, ProofError::UnusableKey { .. }), "{name}: {error}");
     }

@@ -26,7 +26,7 @@ fn origin_must_be_configured() {
 
 #[test]
 fn settings_have_ranges() {
-    // DP21
+    // DP21, ML05
     let dpop = || Dpop::accept().origin(ORIGIN);
     let seconds = Duration::from_secs;
     for valid in [
@@ -37,6 +37,7 @@ fn settings_have_ranges() {
         dpop().nonce_lifetime(seconds(10)),
         dpop().nonce_lifetime(seconds(3600)),
         dpop().replay_capacity(1),
+        dpop().algorithms([Algorithm::ES256, Algorithm::MlDsa44]),
     ] {
         assert!(build(valid).is_ok());
     }
@@ -49,6 +50,8 @@ fn settings_have_ranges() {
         dpop().replay_capacity(0),
         dpop().replay_capacity((1 << 24) + 1),
         dpop().algorithms(Vec::<Algorithm>::new()),
+        dpop().algorithms([Algorithm::ES256, Algorithm::MlDsa65]),
+        dpop().algorithms([Algorithm::MlDsa87]),
     ] {
         assert!(matches!(build(invalid), Err(ConfigError::OutOfRange { .. })));
     }

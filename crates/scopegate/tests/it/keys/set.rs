@@ -97,7 +97,7 @@ fn key_without_alg_serves_its_type_only() {
 fn unsupported_key_is_skipped() {
     // A24, B02, B05, B08
     for (jwk, reason) in [
-        (json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB" }), "`kty`"),
+        (json!({ "kty": "AKP", "alg": "SLH-DSA-SHA2-128s", "pub": "AQAB" }), "unsupported `alg`"),
         (changed(&RSA, &json!({ "kty": "rsa" })), "`kty`"),
         (changed(&RSA, &json!({ "kty": null })), "no `kty`"),
         (changed(&ED25519, &json!({ "crv": "X25519" })), "`crv`"),
@@ -141,6 +141,42 @@ fn harmless_null_member_counts_as_absent() {
     }
     for member in ["crv", "x", "y"] {
         assert_unusable(&null(&ES256, member), &format!("no `{member}`"));
+    }
+}
+
+#[test]
+fn ml_dsa_key_with_wrong_members_is_skipped() {
+    // ML01
+    let key = SigningKey::generate(Algorithm::MlDsa44);
+    let trusted = |jwk: Value| {
+        let issuer =
+            issuer_for_client([jwk, RSA.jwk()])?.algorithms(scopegate::Algorithm::ALL.iter().copied());
+        builder_at(NOW).trust(issuer).build()
+    };
+    for change in [json!({}), json!({ "use": null }), json!({ "key_ops": ["verify"] })] {
+        assert!(trusted(changed(&key, &change)).unwrap().verify(token_of(&key)).is_ok(), "{change}");
+    }
+    for (change, reason) in [
+        (json!({ "alg": null }), "has no `alg`"),
+        (json!({ "alg": "ML-DSA-65" }), "has a malformed `pub`"),
+        (json!({ "alg": "ML-DSA-87" }), "has a malformed `pub`"),
+        (json!({ "alg": "ml-dsa-44" }), "has an unsupported `alg`"),
+        (json!({ "alg": "ES256" }), "has an unsupported `alg`"),
+        (json!({ "pub": null }), "has no `pub`"),
+        (json!({ "pub": "AQAB" }), "has a malformed `pub`"),
+        (json!({ "pub": encoded(&[0; 1313]) }), "has a malformed `pub`"),
+        (json!({ "kty": "OKP", "crv": "ML-DSA-44" }), "has an unsupported `crv`"),
+        (json!({ "priv": encoded(&[0; 32]) }), "holds private or symmetric key material"),
+        (json!({ "use": "enc" }), "is not for verifying signatures"),
+        (json!({ "key_ops": ["sign"] }), "is not for verifying signatures"),
+    ] {
+        let verifier = trusted(changed(&key, &change)).unwrap();
+        let status = verifier.status();
+        let skipped = &status.issuers()[0].skipped_keys;
+        assert_eq!(skipped.iter().map(|key| key.reason.as_str()).collect::<Vec<_>>(), [reason], "{change}");
+        let rejected = verifier.verify(token_of(&key));
+        assert!(matches!(rejected, Err(Error::UnknownKey { .. })), "{change}: {rejected:?}");
+        assert!(verifier.verify(token_of(&RSA)).is_ok());
     }
 }
 

@@ -1,0 +1,1 @@
+//! An application with the FIPS module. `tests/` has the tests.
