@@ -173,6 +173,11 @@ impl ClientCertificates {
         self
     }
 
+    /// Returns the same settings, which reject every token that is not bound to a certificate.
+    pub(crate) fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
     /// Returns whether tokens are rejected that are not bound to a certificate.
     pub fn is_required(&self) -> bool {
         self.is_required

@@ -23,6 +23,8 @@ mod dpop;
 mod without_dpop;
 #[cfg(feature = "mtls")]
 mod certificates;
+#[cfg(all(feature = "dpop", feature = "mtls"))]
+mod fapi2;
 mod rules;
 mod step_up;
 mod security_events;

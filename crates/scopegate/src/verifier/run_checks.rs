@@ -151,6 +151,9 @@ impl Verifier {
         {
             return Err(Error::NotCertificateBound);
         }
+        if self.0.hooks.requires_binding && bindings.is_none() {
+            return Err(Error::NotSenderConstrained);
+        }
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
