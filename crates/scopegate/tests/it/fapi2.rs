@@ -16,7 +16,9 @@ use scopegate::{
 };
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::json;
-use testkit::{CLIENT, NOW, Proof, builder_at, certificate_thumbprint, client_token, issuer_with_keys, thumbprint};
+use testkit::{
+    CLIENT, NOW, Proof, builder_at, certificate_thumbprint, client_token, issuer_with_keys, thumbprint,
+};
 
 /// The issuer's key.
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(KeyAlgorithm::PS256));

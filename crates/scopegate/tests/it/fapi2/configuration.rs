@@ -129,7 +129,8 @@ async fn keys_without_tls_are_config_error() {
 async fn issuer_that_is_trusted_later_has_same_demands() {
     // FA11, FA17
     let verifier = with_dpop();
-    let later = || Issuer::from_jwks("https://later.example", &testkit::jwks([KEY.jwk()])).unwrap().client(CLIENT);
+    let later =
+        || Issuer::from_jwks("https://later.example", &testkit::jwks([KEY.jwk()])).unwrap().client(CLIENT);
     for issuer in [later().algorithms([Algorithm::RS256]), later().leeway(Duration::from_secs(61))] {
         let error = verifier.trust(issuer).unwrap_err();
         assert!(matches!(error, ConfigError::NotFapi2 { .. }), "{error:?}");
