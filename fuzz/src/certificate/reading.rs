@@ -76,11 +76,14 @@ fn hash_of_pem(escaped: &[u8]) -> Option<Vec<u8>> {
 /// The members of an element, with keys in lower case.
 type Members = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Returns the elements of `X-Forwarded-Client-Cert`.
+/// Returns the elements of `X-Forwarded-Client-Cert`. Each has a certificate and a hash once at most.
 fn elements(text: &[u8]) -> Option<Vec<Members>> {
     let of_element = |element: Vec<u8>| {
         let members = split(element.trim_ascii_start(), b';')?;
-        members.iter().map(|text| member(text)).collect::<Option<Members>>()
+        let members = members.iter().map(|text| member(text)).collect::<Option<Members>>()?;
+        let occurs_once =
+            |key: &[u8]| members.iter().filter(|(found, _)| found.as_slice() == key).count() < 2;
+        (occurs_once(b"cert") && occurs_once(b"hash")).then_some(members)
     };
     split(text, b',')?.into_iter().map(of_element).collect()
 }
@@ -129,16 +132,16 @@ fn member(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 fn hash_of_element(members: &Members) -> Option<Vec<u8>> {
-    let all = |key: &[u8]| members.iter().filter(|(found, _)| found == key).map(|(_, value)| value);
-    if all(b"cert").count() > 1 || all(b"hash").count() > 1 {
-        return None;
-    }
-    let certificate = all(b"cert").next().map(|escaped| hash_of_pem(escaped));
-    let hash = all(b"hash").next().map(|digits| {
+    let value =
+        |key: &[u8]| members.iter().find(|(found, _)| found.as_slice() == key).map(|(_, value)| value);
+    let certificate = value(b"cert").map(|escaped| hash_of_pem(escaped));
+    let hash = value(b"hash").map(|digits| {
         let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.len() == 64)?;
-        let pairs = (0..32).map(|at| digits.get(2 * at..2 * at + 2));
-        pairs.map(|pair| pair.filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect::<Option<Vec<u8>>>()
+        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let pairs = (0..32).map(|at| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok());
+        pairs.collect::<Option<Vec<u8>>>()
     });
     match (certificate, hash) {
         (Some(certificate), Some(hash)) => certificate.filter(|one| hash.as_ref() == Some(one)),
