@@ -1,5 +1,4 @@
-//! FAPI 2.0 Security Profile (Final): does a configuration satisfy what the profile demands of a
-//! resource server?
+//! FAPI 2.0 Security Profile (Final): does a configuration satisfy the profile for resource servers?
 //!
 //! The profile narrows settings, and rejects a configuration that lacks one. Requests pass the checks
 //! of every verifier.

@@ -3,8 +3,8 @@
 use crate::verifier::builder::VerifierBuilder;
 
 impl VerifierBuilder {
-    /// Requires what the FAPI 2.0 Security Profile (Final) demands of a resource server, and rejects a
-    /// configuration that lacks a part of it. The order of the builder's calls does not matter.
+    /// Requires the FAPI 2.0 Security Profile (Final) for resource servers, and rejects a configuration
+    /// that lacks a part of it. The order of the builder's calls does not matter.
     ///
     /// ```
     /// use scopegate::{ConfigError, Dpop, Issuer, Revocations, Verifier};
@@ -50,8 +50,8 @@ impl VerifierBuilder {
     ///   is below 10 s or above 60 s (§5.3.2.1).
     /// - An issuer's keys may be fetched without TLS (`Issuer::allow_keys_without_tls`, §5.2.1).
     ///
-    /// The guide's page about FAPI 2.0 has each sentence of the profile with its test, and those that
-    /// you must satisfy yourself.
+    /// The guide's page about FAPI 2.0 has each sentence of the profile with its test. It also lists the
+    /// sentences that you must satisfy yourself, such as the rules for TLS.
     ///
     /// [`Verifier::trust`]: crate::Verifier::trust
     /// [`Verifier::verify`]: crate::Verifier::verify
