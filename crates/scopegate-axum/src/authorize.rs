@@ -1,6 +1,7 @@
 //! Authorization of requests: the decision that all layers share, the service that enforces it, and
 //! its future.
 
+mod connection;
 pub(crate) mod future;
 pub(crate) mod head;
 pub(crate) mod proof;

@@ -78,6 +78,9 @@ struct Testing;
 #[doc = include_str!("../../../docs/guide/calling.md")]
 struct Calling;
 
+#[doc = include_str!("../../../docs/guide/fapi.md")]
+struct Fapi;
+
 #[doc = include_str!("../../../docs/guide/grpc.md")]
 struct Grpc;
 

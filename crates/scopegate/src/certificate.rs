@@ -19,6 +19,7 @@ use crate::certificate::proxies::TrustedProxies;
 use crate::checks::confirmation::PresentedCertificate;
 use crate::error::config::ConfigError;
 use crate::keys::verifying_key::sha256;
+use crate::log_limit::LogLimit;
 
 /// Settings for tokens that are bound to a certificate of their client (mutual TLS, RFC 8705 §3).
 /// Pass it to [`VerifierBuilder::client_certificates`](crate::VerifierBuilder::client_certificates).
@@ -78,7 +79,8 @@ pub enum CertificateSource {
     /// `X-Forwarded-Client-Cert` of Envoy. The member `Cert` or `Hash` of an element is used.
     ForwardedClientCert(ForwardedElement),
     /// A header with one certificate in PEM, percent-encoded: `$ssl_client_escaped_cert` of nginx. You
-    /// choose the header's name in nginx.
+    /// choose the header's name in nginx. PEM that is not encoded, such as `$ssl_client_cert`, is
+    /// malformed.
     EscapedPem(HeaderName),
     /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS Application Load Balancer that verifies certificates.
     AmznMtlsLeaf,
@@ -90,6 +92,9 @@ pub enum CertificateSource {
 pub enum ForwardedElement {
     /// The only element. Several elements are malformed. Use it if the proxy replaces the header, as
     /// Envoy does with `SANITIZE_SET`.
+    ///
+    /// A quoted value with an even number of backslashes before a quote is malformed, because proxies
+    /// differ in whether that quote ends the value.
     Only,
     /// The last element, which the nearest proxy has added (`APPEND_FORWARD`). The elements before it
     /// are not used.
@@ -162,8 +167,8 @@ impl ClientCertificates {
     ///
     /// - [`ConfigError::MissingTrustedProxies`] if a header is the source and no proxy is set,
     /// - [`ConfigError::OutOfRange`] for a string that is no address and no network, a network with
-    ///   bits after its prefix, a network of all addresses, and for proxies with
-    ///   [`Tls`](CertificateSource::Tls).
+    ///   bits after its prefix, networks that together have all addresses of IPv4 or IPv6, and for
+    ///   proxies with [`Tls`](CertificateSource::Tls).
     pub fn trusted_proxies<I>(mut self, proxies: I) -> Self
     where
         I: IntoIterator,
@@ -171,6 +176,11 @@ impl ClientCertificates {
     {
         self.proxies = proxies.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// Returns the same settings, which reject every token that is not bound to a certificate.
+    pub(crate) fn required(self) -> Self {
+        Self { is_required: true, ..self }
     }
 
     /// Returns whether tokens are rejected that are not bound to a certificate.
@@ -195,7 +205,10 @@ impl ClientCertificates {
                 let (setting, expected) = ("trusted proxies", "none, because certificates come from TLS");
                 Err(ConfigError::OutOfRange { setting, expected, found: self.proxies.join(", ") })
             }
-            header => Ok(CertificatePolicy { header, proxies, settings: self }),
+            header => {
+                let unknown_peer_log = LogLimit::new(1);
+                Ok(CertificatePolicy { header, proxies, settings: self, unknown_peer_log })
+            }
         }
     }
 }
@@ -216,6 +229,8 @@ pub(crate) struct CertificatePolicy {
     header: Option<HeaderName>,
     proxies: TrustedProxies,
     pub(crate) settings: ClientCertificates,
+    /// Bounds the log events at `ERROR` about requests whose peer is unknown.
+    pub(crate) unknown_peer_log: LogLimit,
 }
 
 impl CertificatePolicy {

@@ -214,6 +214,16 @@ impl Dpop {
         self
     }
 
+    /// Returns the same settings, which reject every bearer token.
+    pub(crate) fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
+    /// Returns how far an `iat` may be in the future.
+    pub(crate) fn clock_skew(&self) -> Duration {
+        self.max_clock_skew
+    }
+
     /// Returns whether bearer tokens are rejected.
     pub fn is_required(&self) -> bool {
         self.is_required

@@ -161,7 +161,8 @@ pub enum Error {
     #[non_exhaustive]
     SenderConstrained { binding: &'static str },
     /// The token is not bound to a key, and the request presents it with the scheme `DPoP`
-    /// (RFC 9449 §7.1).
+    /// (RFC 9449 §7.1). It is also the error of a token that is bound neither to a key nor to a
+    /// certificate, if the verifier requires FAPI 2.0 with both.
     NotSenderConstrained,
     /// The verifier requires DPoP, and the token was presented as a bearer token.
     ProofRequired,

@@ -161,6 +161,8 @@ mod verifier;
 pub mod http;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
+#[cfg(feature = "http")]
+mod fapi2;
 mod issuer;
 mod tenants;
 mod status;

@@ -123,6 +123,12 @@ impl StatusList {
         Self::new(Presence::Required)
     }
 
+    /// Returns whether tokens that name no list are rejected.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_required(&self) -> bool {
+        self.presence == Presence::Required
+    }
+
     fn new(presence: Presence) -> Self {
         Self { presence, origins: Vec::new(), max_lists: DEFAULT_MAX_LISTS, max_stale: DAY }
     }

@@ -25,6 +25,8 @@ pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
 mod report;
+#[cfg(feature = "http")]
+mod require_fapi2;
 #[cfg(feature = "fetch")]
 mod resolver;
 mod run_checks;

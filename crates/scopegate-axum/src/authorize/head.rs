@@ -1,21 +1,20 @@
 //! Requests whose token may be bound: to a key, whose proof names the URL (RFC 9449), or to a client
 //! certificate (RFC 8705).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Request, Uri};
-use scopegate::PeerCertificate;
 use scopegate::http::{Authorization, Credentials, RequestHead};
 
-use crate::authorize::route::Route;
+use crate::authorize::connection;
+use crate::authorize::route::{Certificates, Route};
 
 /// Decides about a request, without waiting. Its token may be bound.
 ///
 /// The scheme is read first, so that requests with a bearer token do not look for the original URI.
 #[inline]
 pub(crate) fn authorize<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
-    if !route.accepts_certificates {
+    if route.certificates == Certificates::NotAccepted {
         match Credentials::from_headers(request.headers()) {
             Credentials::Dpop(_) => {}
             credentials if route.selector.is_none() => {
@@ -34,13 +33,17 @@ fn authorize_bound<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Autho
     if route.accepts_proofs {
         head = head.with_target(request.method(), original_uri(request));
     }
-    if route.accepts_certificates {
-        if let Some(certificate) = request.extensions().get::<PeerCertificate>() {
-            head = head.with_certificate(certificate);
-        }
-        if let Some(address) = peer_address(request) {
-            head = head.with_peer_address(address);
-        }
+    let certificate = match route.certificates {
+        Certificates::OfConnection => connection::certificate(request.extensions()),
+        Certificates::OfHeader | Certificates::NotAccepted => None,
+    };
+    if let Some(certificate) = &certificate {
+        head = head.with_certificate(certificate);
+    }
+    if route.certificates == Certificates::OfHeader
+        && let Some(address) = connection::peer_address(request.extensions())
+    {
+        head = head.with_peer_address(address);
     }
     if let Some(issuers) = issuers {
         head = head.with_issuers(issuers);
@@ -56,19 +59,4 @@ fn original_uri<B>(request: &Request<B>) -> &Uri {
         return uri;
     }
     request.uri()
-}
-
-/// Returns the address of the connection's peer, if axum has stored it.
-#[cfg(feature = "mtls")]
-fn peer_address<B>(request: &Request<B>) -> Option<IpAddr> {
-    use std::net::SocketAddr;
-
-    use axum::extract::ConnectInfo;
-
-    request.extensions().get().map(|ConnectInfo::<SocketAddr>(peer)| peer.ip())
-}
-
-#[cfg(not(feature = "mtls"))]
-fn peer_address<B>(_: &Request<B>) -> Option<IpAddr> {
-    None
 }

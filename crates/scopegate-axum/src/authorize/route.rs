@@ -40,6 +40,15 @@ pub(crate) enum Selector {
 /// The claims of an accepted request, if it has a token.
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 
+/// The source of client certificates, if the verifier accepts tokens that are bound to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certificates {
+    NotAccepted,
+    /// TLS ends in this process.
+    OfConnection,
+    OfHeader,
+}
+
 /// The requirements of one layer.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 #[derive(Clone)]
@@ -52,8 +61,7 @@ pub(crate) struct Route {
     pub(crate) records_accepted: bool,
     /// True if the verifier accepts DPoP proofs, and their URL can be read.
     pub(crate) accepts_proofs: bool,
-    /// True if the verifier accepts tokens that are bound to a client certificate.
-    pub(crate) accepts_certificates: bool,
+    pub(crate) certificates: Certificates,
     /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
     /// True if rejected gRPC calls get gRPC responses.
@@ -66,9 +74,12 @@ impl Route {
         if has_dpop && !cfg!(feature = "dpop") {
             tracing::error!("DPoP proofs are rejected, because scopegate-axum lacks the feature dpop");
         }
-        let certificates = middleware::client_certificates(authorizer.verifier());
-        let needs_peer = certificates.is_some_and(|settings| *settings.source() != CertificateSource::Tls);
-        if needs_peer && !cfg!(feature = "mtls") {
+        let certificates = match middleware::client_certificates(authorizer.verifier()) {
+            None => Certificates::NotAccepted,
+            Some(settings) if *settings.source() == CertificateSource::Tls => Certificates::OfConnection,
+            Some(_) => Certificates::OfHeader,
+        };
+        if certificates == Certificates::OfHeader && !cfg!(feature = "mtls") {
             tracing::error!(
                 "client certificates are not read, because scopegate-axum lacks the feature mtls"
             );
@@ -76,7 +87,7 @@ impl Route {
         Self {
             records_accepted: authorizer.records_accepted(),
             accepts_proofs: cfg!(feature = "dpop") && has_dpop,
-            accepts_certificates: certificates.is_some(),
+            certificates,
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),
@@ -88,7 +99,7 @@ impl Route {
     /// Returns whether a request needs more than its headers for a decision.
     #[inline]
     pub(crate) fn accepts_bound_tokens(&self) -> bool {
-        self.accepts_proofs || self.accepts_certificates
+        self.accepts_proofs || self.certificates != Certificates::NotAccepted
     }
 
     /// Decides about a request whose token needs no proof and no certificate, for the issuers that it accepts. If the

@@ -15,8 +15,9 @@ use scopegate_axum::{
     ProtectedResource, Rejection, RequireToken, Verifier,
 };
 use serde_json::{Value, json};
-use testkit::{NOW, Token as _, certificate_thumbprint, client_token, issuer_with_keys, listen};
+use testkit::{Log, NOW, Token as _, certificate_thumbprint, client_token, issuer_with_keys, listen};
 use tokio::io::AsyncWriteExt as _;
+use tracing::level_filters::LevelFilter;
 
 use crate::fixture::{body_text, get, send, with_token};
 
@@ -113,6 +114,27 @@ async fn router_without_peer_address_is_misconfigured() {
     let response = send(&call, request).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["grpc-status"], "13");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_peer_is_one_error_in_10_s() {
+    // MT06: each bound token causes the event, so an attacker with a token could fill the log.
+    let router = router(&behind_envoy());
+    let log = Log::of_thread(LevelFilter::INFO);
+    let levels = async || {
+        for _ in 0..3 {
+            let response = send(&router, with_token(get("/orders"), &bound())).await;
+            assert_eq!(outcome(&response), (500, "peer_address_unknown"));
+        }
+        let text = log.take();
+        let count = |level: &str| text.lines().filter(|line| line.contains(level)).count();
+        (count("ERROR"), count("INFO"))
+    };
+    assert_eq!(levels().await, (1, 2));
+    tokio::time::advance(Duration::from_millis(9_999)).await;
+    assert_eq!(levels().await, (0, 3));
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(levels().await, (1, 2));
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ mod dpop;
 mod without_dpop;
 #[cfg(feature = "mtls")]
 mod certificates;
+#[cfg(all(feature = "dpop", feature = "mtls"))]
+mod fapi2;
 mod rules;
 mod ml_dsa;
 mod step_up;

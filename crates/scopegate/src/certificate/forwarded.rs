@@ -6,11 +6,11 @@ use crate::certificate::malformed::MalformedCertificate;
 use crate::certificate::pem::{self, hex_digit};
 use crate::certificate::thumbprint::of_der;
 
-/// The members of an element that name the certificate.
+/// The members of an element that name the certificate, as they are written.
 #[derive(Default)]
-struct Element {
-    certificate: Option<[u8; 32]>,
-    hash: Option<[u8; 32]>,
+struct Element<'a> {
+    certificate: Option<&'a [u8]>,
+    hash: Option<&'a [u8]>,
 }
 
 /// Returns the hash of the certificate in the element that is used.
@@ -37,9 +37,12 @@ fn has_unquoted_names(value: &[u8]) -> bool {
     value.windows(4).any(|name| name.eq_ignore_ascii_case(b"uri=") || name.eq_ignore_ascii_case(b"dns="))
 }
 
-impl Element {
+impl Element<'_> {
+    /// Decodes the members.
     fn thumbprint(self) -> Result<[u8; 32], MalformedCertificate> {
-        match (self.certificate, self.hash) {
+        let certificate =
+            self.certificate.map(|escaped| pem::certificate(escaped).and_then(|der| of_der(&der)));
+        match (certificate.transpose()?, self.hash.map(hash).transpose()?) {
             (Some(certificate), Some(hash)) if certificate != hash => Err(MalformedCertificate::OtherHash),
             (Some(thumbprint), _) | (None, Some(thumbprint)) => Ok(thumbprint),
             (None, None) => Err(MalformedCertificate::NoCertificate),
@@ -48,7 +51,7 @@ impl Element {
 }
 
 /// Reads the next element. Returns it and the rest after a comma.
-fn element(text: &[u8]) -> Result<(Element, Option<&[u8]>), MalformedCertificate> {
+fn element(text: &[u8]) -> Result<(Element<'_>, Option<&[u8]>), MalformedCertificate> {
     let mut element = Element::default();
     let mut rest = text.trim_ascii_start();
     loop {
@@ -56,12 +59,11 @@ fn element(text: &[u8]) -> Result<(Element, Option<&[u8]>), MalformedCertificate
         let at = rest.iter().position(|byte| b"=,;\"".contains(byte)).ok_or(malformed)?;
         let (key, after) = rest.split_at_checked(at).ok_or(malformed)?;
         let after = after.strip_prefix(b"=").filter(|_| !key.is_empty()).ok_or(malformed)?;
-        let (value, after) = value(after)?;
+        let (value, after) = value(after).ok_or(malformed)?;
         if key.eq_ignore_ascii_case(b"cert") {
-            let thumbprint = pem::certificate(&value).and_then(|der| of_der(&der))?;
-            set(&mut element.certificate, thumbprint)?;
+            set(&mut element.certificate, value)?;
         } else if key.eq_ignore_ascii_case(b"hash") {
-            set(&mut element.hash, hash(&value)?)?;
+            set(&mut element.hash, value)?;
         }
         match after.split_first() {
             None => return Ok((element, None)),
@@ -72,34 +74,32 @@ fn element(text: &[u8]) -> Result<(Element, Option<&[u8]>), MalformedCertificate
     }
 }
 
-/// Reads a value, and returns it and the rest.
-fn value(text: &[u8]) -> Result<(Vec<u8>, &[u8]), MalformedCertificate> {
-    let malformed = MalformedCertificate::NotElements;
+/// Reads a value, and returns it without its quotes, and the rest. Escapes remain, because neither a
+/// certificate nor a hash has any.
+fn value(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let Some(quoted) = text.strip_prefix(b"\"") else {
         let end = text.iter().position(|byte| b",;\"".contains(byte)).unwrap_or(text.len());
-        let (value, rest) = text.split_at_checked(end).ok_or(malformed)?;
-        return Ok((value.to_vec(), rest));
+        return text.split_at_checked(end);
     };
-    let (mut value, mut rest) = (Vec::new(), quoted);
+    let (mut at, mut backslashes) = (0_usize, 0_usize);
     loop {
-        match rest {
-            [] => return Err(malformed),
-            [b'"', rest @ ..] => return Ok((value, rest)),
-            [b'\\', b'"', after @ ..] => {
-                value.push(b'"');
-                rest = after;
+        match quoted.get(at)? {
+            b'"' if backslashes == 0 => {
+                let (value, rest) = quoted.split_at_checked(at)?;
+                return Some((value, rest.strip_prefix(b"\"")?));
             }
-            [byte, after @ ..] => {
-                value.push(*byte);
-                rest = after;
-            }
+            // The quote of `\\"` ends the value if the proxy escapes backslashes, and does not otherwise.
+            b'"' if backslashes % 2 == 0 => return None,
+            b'\\' => backslashes += 1,
+            _ => backslashes = 0,
         }
+        at += 1;
     }
 }
 
 /// Sets a member, which must occur once.
-fn set(member: &mut Option<[u8; 32]>, thumbprint: [u8; 32]) -> Result<(), MalformedCertificate> {
-    match member.replace(thumbprint) {
+fn set<'a>(member: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), MalformedCertificate> {
+    match member.replace(value) {
         None => Ok(()),
         Some(_) => Err(MalformedCertificate::NotElements),
     }

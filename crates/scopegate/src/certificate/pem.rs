@@ -14,14 +14,20 @@ pub(super) fn certificate(escaped: &[u8]) -> Result<Vec<u8>, MalformedCertificat
 }
 
 /// Decodes percent-encoding (RFC 3986 §2.1). `+` is a plus and no space, because AWS does not encode it.
+///
+/// Returns `None` for other characters that are not encoded. nginx, Envoy and AWS encode spaces and
+/// line breaks, so PEM with a space is the value of another variable or of another proxy.
 fn unescape(escaped: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(escaped.len());
     let mut rest = escaped;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        if byte != b'%' {
+        if byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte) {
             bytes.push(byte);
             continue;
+        }
+        if byte != b'%' {
+            return None;
         }
         let (&[high, low], after) = rest.split_first_chunk()?;
         bytes.push(hex_digit(high)? << 4 | hex_digit(low)?);

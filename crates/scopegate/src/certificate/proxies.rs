@@ -30,6 +30,9 @@ struct Network {
 /// The length of the prefix of all mapped IPv4 addresses (RFC 4291 §2.5.5.2).
 const MAPPED_PREFIX: u32 = 96;
 
+/// The first mapped IPv4 address.
+const MAPPED_FIRST: u128 = 0xffff_0000_0000;
+
 impl TrustedProxies {
     /// Reads addresses and networks. An IPv4 address that is mapped to IPv6 counts as IPv4.
     ///
@@ -42,14 +45,26 @@ impl TrustedProxies {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let network = |text: I::Item| {
+        let network = |text: &I::Item| {
             Network::parse(text.as_ref()).ok_or_else(|| ConfigError::OutOfRange {
                 setting: "trusted proxies",
                 expected: "an IP address or a network such as 10.0.0.0/8, without bits after its prefix",
                 found: text.as_ref().to_owned(),
             })
         };
-        Ok(Self(texts.into_iter().map(network).collect::<Result<_, _>>()?))
+        let texts: Vec<I::Item> = texts.into_iter().collect();
+        let mut networks = texts.iter().map(network).collect::<Result<Vec<_>, _>>()?;
+        networks.sort_by_key(|network| network.first);
+        let (first, last) = (MAPPED_FIRST, MAPPED_FIRST | u128::from(u32::MAX));
+        let covers_ipv6 = covers(&networks, 0, first - 1) && covers(&networks, last + 1, u128::MAX);
+        if covers(&networks, first, last) || covers_ipv6 {
+            return Err(ConfigError::OutOfRange {
+                setting: "trusted proxies",
+                expected: "networks that leave out some addresses",
+                found: texts.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "),
+            });
+        }
+        Ok(Self(networks))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -61,6 +76,22 @@ impl TrustedProxies {
         let peer = bits(peer);
         self.0.iter().any(|network| peer & network.mask == network.first)
     }
+}
+
+/// Returns whether the networks, in the order of their addresses, have all addresses of a range.
+fn covers(networks: &[Network], first: u128, last: u128) -> bool {
+    let mut next = first;
+    for network in networks {
+        let end = network.first | !network.mask;
+        if network.first > next {
+            return false;
+        }
+        if end >= last {
+            return true;
+        }
+        next = next.max(end + 1);
+    }
+    false
 }
 
 impl Network {
@@ -101,6 +132,8 @@ fn bits(address: IpAddr) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     fn contains(network: &str, peer: &str) -> bool {
@@ -124,6 +157,40 @@ mod tests {
             assert!(contains(network, inside), "{network} {inside}");
             assert!(!contains(network, outside), "{network} {outside}");
         }
+    }
+
+    #[test]
+    fn networks_of_all_addresses_are_rejected() {
+        // MT07
+        let is_valid = |networks: &[String]| TrustedProxies::new(networks).is_ok();
+        for (networks, expected) in [
+            ("0.0.0.0/1", true),
+            ("0.0.0.0/1 128.0.0.0/1", false),
+            ("192.0.0.0/2 128.0.0.0/2", true),
+            ("192.0.0.0/2 0.0.0.0/1 128.0.0.0/2", false),
+            ("0.0.0.0/1 10.0.0.0/8 128.0.0.0/2", true),
+            ("0.0.0.0/1 64.0.0.0/2 128.0.0.0/1 10.0.0.5", false),
+        ] {
+            let networks: Vec<String> = networks.split(' ').map(str::to_owned).collect();
+            assert_eq!(is_valid(&networks), expected, "{networks:?}");
+        }
+        // All IPv4 addresses without 0.0.0.0.
+        let network = |bit: u32| format!("{}/{}", Ipv4Addr::from(1 << (31 - bit)), bit + 1);
+        let mut networks: Vec<String> = (0..32).map(network).collect();
+        assert!(is_valid(&networks));
+        networks.push("0.0.0.0".to_owned());
+        assert!(!is_valid(&networks));
+        // All IPv6 addresses, except those that are mapped from IPv4: one of the first 80 bits is
+        // set, or one of the next 16 is not.
+        let set = |bit: u32| format!("{}/{}", Ipv6Addr::from(1 << (127 - bit)), bit + 1);
+        let unset = |bit: u32| {
+            let ones = 0xffff_u128 << (48 - bit) & 0xffff_u128 << 32;
+            format!("{}/{}", Ipv6Addr::from(ones), 81 + bit)
+        };
+        let mut networks: Vec<String> = (0..80).map(set).chain((0..15).map(unset)).collect();
+        assert!(is_valid(&networks));
+        networks.push(unset(15));
+        assert!(!is_valid(&networks));
     }
 
     #[test]

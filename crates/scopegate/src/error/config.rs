@@ -100,6 +100,10 @@ pub enum ConfigError {
     /// [trusted](crate::VerifierBuilder) to set it. Any caller could send the header.
     #[non_exhaustive]
     MissingTrustedProxies { header: String },
+    /// The verifier [requires FAPI 2.0](crate::VerifierBuilder), and a setting does not satisfy it.
+    /// `issuer` is `None` for a setting of the verifier.
+    #[non_exhaustive]
+    NotFapi2 { issuer: Option<String>, setting: &'static str, expected: &'static str, found: String },
     /// The background task that fetches keys needs a Tokio runtime, and none is running.
     NoRuntime,
     /// This issuer's keys have to be fetched, and [`build`](crate::VerifierBuilder::build) fetches
@@ -192,6 +196,12 @@ impl fmt::Display for ConfigError {
             Self::MissingOrigin => f.write_str("DPoP: expected the origin of the API, found none"),
             Self::MissingTrustedProxies { header } => {
                 write!(f, "client certificates in the header {header}: expected trusted proxies, found none")
+            }
+            Self::NotFapi2 { issuer: Some(issuer), setting, expected, found } => {
+                write!(f, "FAPI 2.0: {setting} of {issuer}: expected {expected}, found {found}")
+            }
+            Self::NotFapi2 { issuer: None, setting, expected, found } => {
+                write!(f, "FAPI 2.0: {setting}: expected {expected}, found {found}")
             }
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::KeysRequireRuntime { issuer } => {

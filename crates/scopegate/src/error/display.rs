@@ -101,7 +101,10 @@ impl fmt::Display for Error {
                 )
             }
             Self::NotSenderConstrained => {
-                f.write_str("the token is not bound to a key, expected `cnf.jkt` under the scheme DPoP")
+                f.write_str(
+                    "the token is not sender-constrained, expected `cnf` with `jkt` under the scheme DPoP, or \
+                     with `x5t#S256` if certificates are accepted",
+                )
             }
             Self::MissingCertificate => {
                 f.write_str("the token is bound to a client certificate, and the request has none")

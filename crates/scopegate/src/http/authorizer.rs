@@ -277,6 +277,12 @@ impl Authorizer {
     /// [`authorize_request`](Self::authorize_request). Call that method if rules of the application
     /// must run before the proof is recorded.
     ///
+    /// It has no address of the peer and no certificate of a TLS connection. So a token that is bound to
+    /// a client certificate is rejected, for example as
+    /// [`Error::PeerAddressUnknown`](crate::Error::PeerAddressUnknown) (500). If the verifier
+    /// [accepts certificates](crate::ClientCertificates), call [`authorize_head`](Self::authorize_head)
+    /// and [`settle`](Authorization::settle), as the example of `authorize_head` does.
+    ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.
     ///

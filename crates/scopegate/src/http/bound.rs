@@ -29,6 +29,10 @@ impl Authorizer {
     /// Only its path is used. The origin is the one of the [resource](Self::with_resource), or
     /// [configured](crate::Dpop::origin) for all requests.
     ///
+    /// A token that is bound to a client certificate is rejected, because this method has no
+    /// certificate. If the verifier [accepts certificates](crate::ClientCertificates), call
+    /// [`authorize_head`](Self::authorize_head) instead.
+    ///
     /// ```
     /// use http::Request;
     /// use scopegate::Claims;

@@ -19,7 +19,7 @@ impl Authorizer {
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
     /// - Logs a rejection with `tracing`, as one event with fields. The level is `ERROR` if the server
-    ///   is misconfigured (500). It is `WARN` if the token cannot be decided (503), or if its claims do
+    ///   is misconfigured (500), and `INFO` if that was logged within the last 10 s. It is `WARN` if the token cannot be decided (503), or if its claims do
     ///   not fit the application's type. It is `DEBUG` for a request without credentials, and otherwise
     ///   `INFO`. Accepted requests are not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
@@ -48,10 +48,21 @@ impl Authorizer {
     /// ```
     pub fn record(&self, decision: &Decision<'_>) {
         if decision.verdict() != Verdict::Accepted {
-            log(decision);
+            log(decision, self.log_level(decision));
         }
         metrics::decided(decision.verdict().as_str(), decision.reason());
         self.verifier().observe(decision);
+    }
+
+    /// Returns the level of the log event. The error of a misconfigured server is logged at `ERROR`
+    /// once in 10 s, because each request with a bound token causes it.
+    fn log_level(&self, decision: &Decision<'_>) -> Level {
+        let level = decision.level();
+        let limit = self.verifier.certificates().map(|policy| &policy.unknown_peer_log);
+        if level == Level::ERROR && limit.is_some_and(|limit| !limit.allows_one()) {
+            return Level::INFO;
+        }
+        level
     }
 
     /// Returns whether an observer or the metric receives the decision about an accepted request.
@@ -129,8 +140,8 @@ impl Caller {
 }
 
 #[cold]
-fn log(decision: &Decision<'_>) {
-    match decision.level() {
+fn log(decision: &Decision<'_>, level: Level) {
+    match level {
         Level::ERROR => log_at_error(decision),
         Level::WARN => log_at_warn(decision),
         Level::DEBUG => log_at_debug(decision),

@@ -73,6 +73,12 @@ impl Issuer {
         self
     }
 
+    /// Returns whether keys may be fetched without TLS from other addresses than loopback.
+    #[cfg(feature = "http")]
+    pub(crate) fn allows_keys_without_tls(&self) -> bool {
+        matches!(self.fetch.tls, TlsRule::NotRequired)
+    }
+
     /// Sends credentials with the requests for this issuer's keys and metadata. Default: no
     /// credentials.
     ///

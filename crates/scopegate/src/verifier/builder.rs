@@ -17,6 +17,8 @@ use crate::denied::Denied;
 #[cfg(feature = "http")]
 use crate::dpop::Dpop;
 use crate::error::config::ConfigError;
+#[cfg(feature = "http")]
+use crate::fapi2::{self, Fapi2};
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
@@ -54,6 +56,8 @@ pub struct VerifierBuilder {
     /// `None` stands for [`BYTES_PER_ENTRY`] for each entry.
     cache_bytes: Option<usize>,
     hooks: Hooks,
+    #[cfg(feature = "http")]
+    pub(super) requires_fapi2: bool,
     #[cfg(feature = "http")]
     dpop: Option<Dpop>,
     #[cfg(feature = "http")]
@@ -97,6 +101,8 @@ impl VerifierBuilder {
             cache_entries: 4_096,
             cache_bytes: None,
             hooks: Hooks::default(),
+            #[cfg(feature = "http")]
+            requires_fapi2: false,
             #[cfg(feature = "http")]
             dpop: None,
             #[cfg(feature = "http")]
@@ -447,8 +453,15 @@ impl VerifierBuilder {
     }
 
     /// Builds a verifier whose issuers are created by this factory.
-    pub(crate) fn build_with(self, factory: MemberFactory) -> Result<Verifier, ConfigError> {
+    #[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "FAPI 2.0 needs requests"))]
+    pub(crate) fn build_with(mut self, mut factory: MemberFactory) -> Result<Verifier, ConfigError> {
         self.check_settings()?;
+        #[cfg(feature = "http")]
+        if self.requires_fapi2 {
+            self.hooks.requires_binding = true;
+            (self.dpop, self.certificates) = fapi2::limit_bindings(self.dpop, self.certificates)?;
+            factory.fapi2 = Some(Fapi2 { has_revocations: self.hooks.revocations.is_some() });
+        }
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         #[cfg(feature = "http")]

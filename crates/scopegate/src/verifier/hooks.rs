@@ -22,6 +22,8 @@ pub(crate) struct Hooks {
     pub(super) revocations: Option<Revocations>,
     /// A token without `jti` is rejected.
     pub(super) requires_token_id: bool,
+    /// A token that is bound neither to a key nor to a certificate is rejected.
+    pub(super) requires_binding: bool,
     pub(super) checks: Vec<Check>,
     #[cfg(feature = "http")]
     pub(super) observers: Vec<Observer>,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
+#[cfg(feature = "http")]
+use crate::fapi2::Fapi2;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 #[cfg(feature = "fetch")]
@@ -41,6 +43,9 @@ pub(crate) struct MemberFactory {
     pub(super) labelled: LabelledIssuers,
     /// The bound on log events about other issuers.
     pub(super) log_limit: Arc<IssuerLogLimit>,
+    /// The demands of FAPI 2.0, if they are required.
+    #[cfg(feature = "http")]
+    pub(super) fapi2: Option<Fapi2>,
     /// `None` for a verifier that was built without a runtime.
     #[cfg(feature = "fetch")]
     pub(super) sources: Option<(KeySources, Option<Handle>)>,
@@ -149,6 +154,8 @@ impl MemberFactory {
             leeway,
             labelled: LabelledIssuers::default(),
             log_limit: Arc::new(IssuerLogLimit::new()),
+            #[cfg(feature = "http")]
+            fapi2: None,
             #[cfg(feature = "fetch")]
             sources,
         }
@@ -173,6 +180,11 @@ impl MemberFactory {
         standing: Standing,
     ) -> Result<(Member, Notices), ConfigError> {
         issuer.check()?;
+        #[cfg(feature = "http")]
+        let issuer = match self.fapi2 {
+            Some(fapi2) => fapi2.limit(issuer, self.leeway)?,
+            None => issuer,
+        };
         let notices = Notices::new(&issuer, label, &self.log_limit);
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),

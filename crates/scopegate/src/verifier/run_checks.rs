@@ -195,6 +195,9 @@ impl Verifier {
         {
             course.pass(CheckName::Binding, Err(Error::NotCertificateBound), || ())?;
         }
+        if self.0.hooks.requires_binding && bindings.is_none() {
+            course.pass(CheckName::Binding, Err(Error::NotSenderConstrained), || ())?;
+        }
         let subject = course.pass(CheckName::Identity, identity::optional_name(payload, "sub"), || None)?;
         let token_id = course.pass(CheckName::Identity, identity::optional_name(payload, "jti"), || None)?;
         if token_id.is_none() && self.0.hooks.requires_token_id {

@@ -15,6 +15,8 @@ mod checks;
 mod certificates;
 #[cfg(feature = "http")]
 mod dpop;
+#[cfg(feature = "http")]
+mod fapi2;
 mod keys;
 mod revocation;
 mod security_events;

@@ -198,10 +198,23 @@ fn certificate_is_not_shown() {
     let sent = Sent::new(&bound_to_certificate(&CERTIFICATE).compact()).over_tls(&OTHER);
     let rejection = sent.decided(&with_tls()).unwrap_err();
     assert_eq!(format!("{certificate:?}"), "PeerCertificate { .. }");
-    for shown in [format!("{rejection:?}"), rejection.to_string()] {
-        assert!(
-            !shown.contains(&CERTIFICATE.thumbprint()) && !shown.contains(&OTHER.thumbprint()),
-            "{shown}"
-        );
+    // As text, as hexadecimal digits, and as the bytes of an array.
+    let forms = |certificate: &ClientCertificate| {
+        let bytes = format!("{:?}", &certificate.hash()[..4]);
+        [certificate.thumbprint(), certificate.hex_hash(), bytes.trim_matches(['[', ']']).to_owned()]
+    };
+    assert!(format!("{:?}", CERTIFICATE.hash()).contains(&forms(&CERTIFICATE)[2]));
+    let claims = sent.clone().over_tls(&CERTIFICATE).decided(&with_tls()).unwrap();
+    for shown in [
+        format!("{certificate:?}"),
+        format!("{rejection:?}"),
+        rejection.to_string(),
+        format!("{:?}", sent.head()),
+        format!("{claims:?}"),
+        format!("{:?}", with_tls()),
+    ] {
+        for form in [forms(&CERTIFICATE), forms(&OTHER)].concat() {
+            assert!(!shown.contains(&form), "{shown}");
+        }
     }
 }

@@ -276,6 +276,46 @@ fn name_of_certificate_adds_no_element() {
 }
 
 #[test]
+fn earlier_elements_are_not_decoded() {
+    // MT09: only their form counts, because a caller may have sent them.
+    let own = CERTIFICATE.hex_hash();
+    let of = |value: &str| outcome(xfcc(ForwardedElement::Last), XFCC, value);
+    for earlier in ["Hash=1", "Cert=x", "Cert=\"%\"", "By=a", "Hash=1;Cert=x"] {
+        assert_eq!(of(&format!("{earlier},Hash={own}")), (200, "accepted"), "{earlier}");
+        assert_eq!(of(&format!("Hash={own},{earlier}")), (400, "malformed_certificate"), "{earlier}");
+    }
+    for earlier in ["Hash=1;Hash=1", "Cert=x;cert=x", "By", "By=\"a", ""] {
+        assert_eq!(of(&format!("{earlier},Hash={own}")), (400, "malformed_certificate"), "{earlier}");
+    }
+}
+
+#[test]
+fn quote_after_even_backslashes_is_malformed() {
+    // MT09: a proxy may or may not escape the backslash at the end of a client's name.
+    let (own, other) = (CERTIFICATE.hex_hash(), OTHER.hex_hash());
+    let of = |element, value: &str| outcome(xfcc(element), XFCC, value);
+    for (name, is_valid) in [
+        ("CN=a", true),
+        (r"CN=a\b", true),
+        (r"CN=\\b", true),
+        (r#"CN=\"b"#, true),
+        (r#"CN=\\\"b"#, true),
+        (r"CN=a\\", false),
+        (r"CN=a\\\\", false),
+        (r#"CN=a\\";O="b"#, false),
+        (r"CN=a\", false),
+    ] {
+        let expected = if is_valid { (200, "accepted") } else { (400, "malformed_certificate") };
+        let value = format!("Hash={own};Subject=\"{name}\"");
+        assert_eq!(of(ForwardedElement::Only, &value), expected, "{value}");
+        let value = format!("Hash={other},Hash={own};Subject=\"{name}\"");
+        assert_eq!(of(ForwardedElement::Last, &value), expected, "{value}");
+        let value = format!("Subject=\"{name}\",Hash={own}");
+        assert_eq!(of(ForwardedElement::Last, &value), expected, "{value}");
+    }
+}
+
+#[test]
 fn malformed_header_of_unsupported_scheme_is_not_read() {
     // MT08: the verifier accepts no DPoP proofs, so its challenge has no such scheme.
     let mut request = sent().header(XFCC, "Hash=1");
@@ -313,6 +353,13 @@ fn escaped_pem_is_one_certificate() {
         escaped(&key.serialize_pem(), ""),
         CERTIFICATE.byte_sequence(),
         format!("{good}%FF"),
+        // `$ssl_client_cert`, whose lines begin with a tab, and other values that are not encoded.
+        CERTIFICATE.pem.trim_end().replace('\n', "\t"),
+        CERTIFICATE.pem.trim_end().replace('\n', " "),
+        good.replace("%20", " "),
+        good.replace("%0A", " "),
+        format!(" {good}"),
+        format!("{good} "),
         "(null)".to_owned(),
         String::new(),
     ] {

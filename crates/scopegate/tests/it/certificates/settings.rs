@@ -42,6 +42,21 @@ fn invalid_proxy_is_config_error() {
 }
 
 #[test]
+fn proxies_of_all_addresses_are_config_error() {
+    // MT07
+    let halves = |second: &str| {
+        let certificates = ClientCertificates::accept(CertificateSource::ClientCert);
+        built(certificates.trusted_proxies(["0.0.0.0/1", second]))
+    };
+    assert!(halves("128.0.0.0/2").is_ok());
+    let error = halves("128.0.0.0/1").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "trusted proxies: expected networks that leave out some addresses, found 0.0.0.0/1, 128.0.0.0/1"
+    );
+}
+
+#[test]
 fn tls_has_no_trusted_proxies() {
     let certificates = ClientCertificates::accept(CertificateSource::Tls);
     assert!(built(certificates.clone()).is_ok());

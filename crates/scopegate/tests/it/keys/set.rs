@@ -95,7 +95,7 @@ fn key_without_alg_serves_its_type_only() {
 
 #[test]
 fn unsupported_key_is_skipped() {
-    // A24, B02, B05, B08
+    // A24, B02, B05, B08, FA16
     for (jwk, reason) in [
         (json!({ "kty": "AKP", "alg": "SLH-DSA-SHA2-128s", "pub": "AQAB" }), "unsupported `alg`"),
         (changed(&RSA, &json!({ "kty": "rsa" })), "`kty`"),
@@ -284,7 +284,7 @@ fn key_with_repeated_member_is_skipped() {
 
 #[test]
 fn rsa_key_size_out_of_range_is_skipped() {
-    // A20
+    // A20, FA15
     for bits in [3072, 4096] {
         let key = SigningKey::generate_rsa(Algorithm::RS256, bits);
         assert_usable(&key, &key.jwk());

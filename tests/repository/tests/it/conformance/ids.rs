@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 /// Lists whose rows are known, so that a row cannot be lost. They are the second part of the
 /// checklist and the field reports.
-const LISTS: [(&str, RangeInclusive<u8>); 15] = [
+const LISTS: [(&str, RangeInclusive<u8>); 16] = [
     ("DP", 1..=45),
     ("DP", 50..=53),
     ("MT", 1..=15),
@@ -15,6 +15,7 @@ const LISTS: [(&str, RangeInclusive<u8>); 15] = [
     ("RV", 1..=9),
     ("FW", 1..=17),
     ("ML", 1..=5),
+    ("FA", 1..=22),
     ("FR-A", 1..=18),
     ("FR-B", 1..=13),
     ("FR-C", 1..=14),
