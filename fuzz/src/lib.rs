@@ -10,12 +10,15 @@ pub mod jwks;
 pub mod authorization;
 pub mod certificate;
 pub mod challenge;
+pub mod dpop_proof;
+pub mod dpop_nonce;
 pub mod metadata;
 pub mod token_request;
 pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
 
+mod bound_token;
 mod trust;
 mod signer;
 mod text;

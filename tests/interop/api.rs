@@ -7,7 +7,7 @@ use axum::Router;
 use axum::handler::Handler as _;
 use axum::routing::get;
 use http_auth::parser::ChallengeParser;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use scopegate_axum::{Claims, Dpop, Issuer, RequireScope, Verifier};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -73,6 +73,11 @@ impl Api {
         Ok(Self { url, verifier, http: client()?, server })
     }
 
+    /// Returns a request without a token.
+    pub(crate) fn request(&self, method: Method) -> RequestBuilder {
+        self.http.request(method, format!("{}/orders", self.url))
+    }
+
     /// Reads, which requires the scope `READ`.
     pub(crate) fn get(&self, token: &str) -> impl Future<Output = Result<Answer, Trouble>> + Send + use<> {
         Answer::to(self.http.get(format!("{}/orders", self.url)).bearer_auth(token))
@@ -87,15 +92,15 @@ impl Api {
     pub(crate) async fn accepts(&self, token: &str) -> Result<Answer, Trouble> {
         let answer = self.get(token).await?;
         let reason = self.reason(token);
-        ensure!(answer.status == 200, "a good token: {}, {}", answer.status, reason.unwrap_or_default());
+        ensure!(answer.status == 200, "a valid token: {}, {}", answer.status, reason.unwrap_or_default());
         Ok(answer)
     }
 
     /// Fails if a token is not rejected as in RFC 6750, or if the reason differs: the name of an
     /// [`Error`](scopegate_axum::Error).
-    pub(crate) async fn refuses(&self, token: &str, reason: &str) -> Result<(), Trouble> {
+    pub(crate) async fn rejects(&self, token: &str, reason: &str) -> Result<(), Trouble> {
         let answer = self.get(token).await?;
-        ensure!(answer.status == 401, "a token that is to be refused: {}", answer.status);
+        ensure!(answer.status == 401, "a token that must be rejected: {}", answer.status);
         let error = answer.challenge.as_ref().and_then(|challenge| challenge.get("error"));
         ensure!(error.is_some_and(|error| error == "invalid_token"), "the challenge says {error:?}");
         let found = self.reason(token).unwrap_or_else(|| "accepted".into());
@@ -114,13 +119,13 @@ impl Api {
         let request = self.http.get(format!("{}/orders", self.url)).bearer_auth(token);
         let (enough, mut told) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
-            let (mut asked, mut refused) = (0, 0);
+            let (mut asked, mut rejected) = (0, 0);
             while told.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty) {
                 let request = request.try_clone().ok_or_else(|| Trouble::failed("a request with a body"))?;
                 asked += 1;
-                refused += u32::from(Answer::to(request).await?.status != 200);
+                rejected += u32::from(Answer::to(request).await?.status != 200);
             }
-            Ok((asked, refused))
+            Ok((asked, rejected))
         });
         KeptReading { enough, task }
     }
@@ -147,7 +152,7 @@ impl KeptReading {
 }
 
 impl Answer {
-    async fn to(request: RequestBuilder) -> Result<Self, Trouble> {
+    pub(crate) async fn to(request: RequestBuilder) -> Result<Self, Trouble> {
         let response = request.send().await?;
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         let challenge = header("www-authenticate").and_then(parameters);
@@ -159,8 +164,13 @@ impl Answer {
 /// Returns the parameters of the first challenge, if it is for bearer tokens. The parser is not
 /// ours.
 pub(crate) fn parameters(header: &str) -> Option<Challenge> {
+    parameters_of("bearer", header)
+}
+
+/// Returns the parameters of the first challenge, if it has this scheme.
+pub(crate) fn parameters_of(scheme: &str, header: &str) -> Option<Challenge> {
     let challenge = ChallengeParser::new(header).next()?.ok()?;
-    challenge.scheme.eq_ignore_ascii_case("bearer").then_some(())?;
+    challenge.scheme.eq_ignore_ascii_case(scheme).then_some(())?;
     Some(challenge.params.iter().map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
 }
 

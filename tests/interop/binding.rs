@@ -12,10 +12,15 @@ use crate::server::Binding;
 
 impl Binding {
     /// Returns the name and the value of the header, for a request to this URL.
-    pub(crate) fn header(self, token_endpoint: &str) -> Result<(&'static str, String), Trouble> {
-        match self {
-            Self::Dpop => Ok(("DPoP", proof(token_endpoint)?)),
-            Self::Certificate => Ok(("X-Client-Certificate", certificate()?)),
+    pub(crate) fn header(
+        self,
+        token_endpoint: &str,
+        certificate: Option<&str>,
+    ) -> Result<(&'static str, String), Trouble> {
+        match (self, certificate) {
+            (Self::Dpop, _) => Ok(("DPoP", proof(token_endpoint)?)),
+            (Self::Certificate, Some(pem)) => Ok(("X-Client-Certificate", encoded(pem))),
+            (Self::Certificate, None) => Ok(("X-Client-Certificate", encoded(&certificate_pem()?))),
         }
     }
 }
@@ -32,13 +37,16 @@ fn proof(token_endpoint: &str) -> Result<String, Trouble> {
     Ok(format!("{signed}.{signature}"))
 }
 
-/// Returns a certificate in percent-encoded PEM, as a proxy that terminates TLS passes it on, such
-/// as nginx.
-fn certificate() -> Result<String, Trouble> {
-    let pem = rcgen::generate_simple_self_signed(["client.test".to_owned()])?.cert.pem();
+/// Returns a new certificate as PEM.
+pub(crate) fn certificate_pem() -> Result<String, Trouble> {
+    Ok(rcgen::generate_simple_self_signed(["client.test".to_owned()])?.cert.pem())
+}
+
+/// Returns percent-encoded PEM, as a proxy that terminates TLS passes it on, such as nginx.
+fn encoded(pem: &str) -> String {
     let encoded = pem.bytes().map(|byte| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
     });
-    Ok(encoded.collect())
+    encoded.collect()
 }

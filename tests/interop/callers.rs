@@ -1,7 +1,7 @@
 //! The clients and their tables. Each client has a file and a row here.
 
 mod curl;
-mod ours;
+pub(crate) mod ours;
 mod script;
 
 use crate::api;

@@ -27,7 +27,7 @@ impl Scene {
         // The clients of all authentication methods.
         let clients: Vec<_> = accounts.all().map(|account| account.id.clone()).collect();
         let trusted = || Ok::<_, Trouble>(server.trusted()?.clients(clients.clone()));
-        let nowhere = "http://127.0.0.1:9/keys"; // nobody listens there
+        let nowhere = "http://127.0.0.1:9/keys"; // no server listens there
         let blind = Verifier::builder().trust(trusted()?.jwks_uri(nowhere)).start_lazy()?;
         Ok(Self {
             api: Api::trusting(trusted()?).await?,
@@ -55,8 +55,8 @@ pub(crate) async fn run<C: Caller>(name: &str, client: &mut C, scene: &Scene) ->
     column.put("a token without the scope: 403, and it reads which scope", scope(client, scene)).await;
     column.put("no token: 401, and it reads a challenge without an error", no_token(client, scene)).await;
     column.put("an expired token: 401, and it reads `invalid_token`", expired(client, scene)).await;
-    column.put("a token that was tampered with: 401, and it reads the same", tampered(client, scene)).await;
-    column.put("keys that are not to be had: 503, and it reads `Retry-After`", blind(client, scene)).await;
+    column.put("a token that was changed: 401, and it reads the same", tampered(client, scene)).await;
+    column.put("unavailable keys: 503, and it reads `Retry-After`", blind(client, scene)).await;
     column
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn run<C: Caller>(name: &str, client: &mut C, scene: &Scene) ->
 async fn known<C: Caller>(client: &mut C, scene: &Scene, account: &Account) -> Outcome {
     let seen = fetch(client, scene, account, READ, &scene.api).await?;
     if seen.status == 0 && seen.failure.is_some() {
-        return Ok("no: the server refuses");
+        return Ok("no: the server rejects");
     }
     ensure!((seen.status, &seen.body) == (200, &account.id), "{seen:?}");
     let seen = fetch(client, scene, &account.with_wrong_secret(), READ, &scene.api).await?;
@@ -83,9 +83,9 @@ async fn unknown_scope<C: Caller>(client: &mut C, scene: &Scene) -> Outcome {
     let scope = format!("{READ} unknown");
     let seen = fetch(client, scene, &scene.accounts.post, &scope, &scene.api).await?;
     match (seen.status, seen.failure.as_deref()) {
-        (0, Some("invalid_scope")) => Ok("the server refuses"),
-        (200, None) => Ok("dropped, and nobody notices"),
-        (0 | 200, Some(_)) => Ok("dropped, and the client says so"),
+        (0, Some("invalid_scope")) => Ok("the server rejects"),
+        (200, None) => Ok("dropped without a report"),
+        (0 | 200, Some(_)) => Ok("dropped, and the client reports it"),
         _ => Err(Trouble::failed(format!("{seen:?}"))),
     }
 }

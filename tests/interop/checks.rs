@@ -3,7 +3,7 @@
 mod acceptance;
 mod faults;
 mod recipients;
-mod refusals;
+mod rejections;
 mod rotation;
 
 use crate::column::Column;
@@ -24,27 +24,33 @@ pub(crate) async fn run<S: Server>(server: &S) -> Column {
     column.put("`typ: at+jwt`, where it is required", acceptance::at_jwt(server)).await;
 
     column.put("a token without the scope: 403, and which scope", recipients::scope(server)).await;
-    column.put("a token for another API: refused", recipients::another_api(server)).await;
-    column.put("a token that was asked for without `resource`", recipients::without_resource(server)).await;
-    column.put("a token of a client that is not listed: refused", recipients::another_client(server)).await;
+    column.put("a token for another API: rejected", recipients::another_api(server)).await;
+    column.put("a token that was requested without `resource`", recipients::without_resource(server)).await;
+    column.put("a token of a client that is not listed: rejected", recipients::another_client(server)).await;
 
-    column.put("an expired token: refused", refusals::expired(server)).await;
+    column.put("an expired token: rejected", rejections::expired(server)).await;
+    column.put("its ID token, if its audience is accepted: rejected", rejections::id_token(server)).await;
+    column.put("a claim that was changed after signing: rejected", rejections::changed(server)).await;
+    column.put("its name and key id, signed by another key: rejected", rejections::forged(server)).await;
     column
-        .put("its ID token, even where its audience is accepted: refused", refusals::id_token(server))
+        .put("a token of another issuer: rejected, and no keys are fetched", rejections::foreign(server))
         .await;
-    column.put("a claim that was changed afterwards: refused", refusals::changed(server)).await;
-    column.put("its name and key id, signed by somebody else: refused", refusals::forged(server)).await;
     column
-        .put("a token of another issuer: refused, and no keys are fetched", refusals::foreign(server))
+        .put(
+            "a DPoP-bound token, for an API without DPoP: rejected",
+            rejections::bound(server, Binding::Dpop),
+        )
         .await;
-    column.put("a token bound by DPoP: refused", refusals::bound(server, Binding::Dpop)).await;
     column
-        .put("a token bound to a certificate: refused", refusals::bound(server, Binding::Certificate))
+        .put(
+            "a certificate-bound token, for an API without certificates: rejected",
+            rejections::bound(server, Binding::Certificate),
+        )
         .await;
-    column.put("an opaque token: refused", refusals::opaque(server)).await;
+    column.put("an opaque token: rejected", rejections::opaque(server)).await;
 
-    column.put("rotation with overlap: nobody is refused", rotation::with_overlap(server)).await;
-    column.put("rotation without overlap: the old key is done with", rotation::without_overlap(server)).await;
+    column.put("rotation with overlap: no request is rejected", rotation::with_overlap(server)).await;
+    column.put("rotation without overlap: the old key is invalid", rotation::without_overlap(server)).await;
     column.put("50 requests with a new key: one fetch", rotation::one_fetch(server)).await;
     column.put("50 requests with invented key ids: two fetches", rotation::invented_key_ids(server)).await;
     for fault in Fault::ALL {

@@ -1,12 +1,15 @@
-//! Clients of other projects with DPoP (RFC 9449), tokens of another server, and our API.
+//! Clients with DPoP (RFC 9449), tokens of another server, and our API.
 
+use reqwest::Client as Http;
 use scopegate_axum::{Dpop, DpopNonces};
+use scopegate_client::{AddToken, DpopKey};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::accounts::{Accounts, Proof};
-use crate::api::{Api, READ, WRITE};
-use crate::caller::View;
+use crate::api::{Api, Challenge, READ, WRITE, client, parameters_of};
+use crate::caller::{Order, View};
+use crate::callers::ours;
 use crate::column::Column;
 use crate::installed::Installed;
 use crate::outcome::{Outcome, Trouble, YES, ensure};
@@ -15,6 +18,7 @@ use crate::server::Server as _;
 use crate::servers::{OidcProvider, PLAIN};
 use crate::table::Table;
 
+const OURS: &str = "scopegate-client";
 const LIBRARIES: [&str; 2] = ["openid-client", "oauth4webapi"];
 
 /// A server, and APIs that trust it.
@@ -41,9 +45,10 @@ impl Scene {
     }
 }
 
-/// A client: the process of a script.
-struct Client {
-    process: Process,
+enum Client {
+    /// The process of a script.
+    Script(Box<Process>),
+    Ours(Http),
 }
 
 /// The result of a job.
@@ -58,22 +63,27 @@ struct Answer {
 pub(crate) async fn table(installed: &Installed) -> Result<Table, Trouble> {
     let name = "clients-with-dpop";
     if let Err(missing) = installed.node() {
-        return Ok(Table { name, columns: LIBRARIES.map(|name| Column::not_run(name, missing)).into() });
+        let all = [OURS].into_iter().chain(LIBRARIES);
+        return Ok(Table { name, columns: all.map(|name| Column::not_run(name, missing)).collect() });
     }
     let provider = OidcProvider::start(installed, PLAIN).await?;
     let scene = Scene::new(&provider).await?;
-    let [one, other] = LIBRARIES.map(|library| column(library, installed, &scene));
-    let (one, other) = tokio::join!(one, other);
-    Ok(Table { name, columns: vec![one, other] })
+    let ours = column(OURS, client().map(Client::Ours), &scene);
+    let [one, other] = LIBRARIES.map(|library| {
+        let (log, script) = (format!("dpop-{library}.log"), ["callers/dpop.mjs", library]);
+        let process = Process::start("node", script, &installed.folder, &log);
+        column(library, process.map(|process| Client::Script(Box::new(process))), &scene)
+    });
+    let columns = tokio::join!(ours, one, other);
+    Ok(Table { name, columns: <[_; 3]>::from(columns).into() })
 }
 
-async fn column(library: &str, installed: &Installed, scene: &Scene) -> Column {
-    let (log, script) = (format!("dpop-{library}.log"), ["callers/dpop.mjs", library]);
-    let process = match Process::start("node", script, &installed.folder, &log) {
-        Ok(process) => process,
-        Err(trouble) => return Column::not_started(library, &trouble),
+async fn column(name: &str, client: Result<Client, Trouble>, scene: &Scene) -> Column {
+    let mut client = match client {
+        Ok(client) => client,
+        Err(trouble) => return Column::not_started(name, &trouble),
     };
-    let (mut client, mut column) = (Client { process }, Column::new(library));
+    let mut column = Column::new(name);
     column.put("a bound token with a proof: 200", accepted(&mut client, scene, &scene.accepting)).await;
     let required = accepted(&mut client, scene, &scene.requiring);
     column.put("the same, where proofs are required", required).await;
@@ -122,6 +132,43 @@ enum Key {
 impl Client {
     /// Gets a token, and sends one read request to each API.
     async fn ask(&mut self, scene: &Scene, scope: &str, apis: &[&Api], key: Key) -> Result<Answer, Trouble> {
+        let answer = match self {
+            Self::Script(process) => Self::ask_script(process, scene, scope, apis, key).await?,
+            Self::Ours(_) if key == Key::Other => {
+                return Err(Trouble::cannot("its tokens cannot be separated from their keys"));
+            }
+            Self::Ours(http) => Self::ask_ours(http, scene, scope, apis).await?,
+        };
+        ensure!(answer.failure.is_none(), "{answer:?}");
+        let is_bound = answer.token_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("dpop"));
+        ensure!(is_bound, "the token is not bound: {answer:?}");
+        Ok(answer)
+    }
+
+    async fn ask_ours(http: &Http, scene: &Scene, scope: &str, apis: &[&Api]) -> Result<Answer, Trouble> {
+        let order = Order { server: &scene.accounts, account: &scene.accounts.post, scope };
+        let credentials = ours::builder(&order)?.dpop(DpopKey::per_token()).build()?;
+        let mut seen = Vec::new();
+        for api in apis {
+            let request = http.get(format!("{}/orders", api.url));
+            let response = AddToken::new(&credentials, &api.url)?.send(request).await?;
+            let challenges = response.headers().get_all("www-authenticate").iter();
+            let challenges = challenges.filter_map(|value| parameters_of("dpop", value.to_str().ok()?));
+            let challenge = challenges.reduce(|_, _| Challenge::new());
+            let status = response.status().as_u16();
+            seen.push(View { status, challenge, body: response.text().await?, ..View::default() });
+        }
+        let is_bound = credentials.token().await?.is_sender_constrained();
+        Ok(Answer { token_type: is_bound.then(|| "DPoP".to_owned()), seen, failure: None })
+    }
+
+    async fn ask_script(
+        process: &mut Process,
+        scene: &Scene,
+        scope: &str,
+        apis: &[&Api],
+        key: Key,
+    ) -> Result<Answer, Trouble> {
         let account = &scene.accounts.post;
         let Proof::Post { secret } = &account.proof else {
             return Err(Trouble::failed("an account without a secret for the body"));
@@ -132,11 +179,7 @@ impl Client {
             "client_id": account.id, "client_secret": secret, "scope": scope,
             "urls": apis.iter().map(|api| format!("{}/orders", api.url)).collect::<Vec<_>>(), "with_other_key": key == Key::Other,
         });
-        let answer: Answer = serde_json::from_str(&self.process.ask(&job.to_string()).await?)?;
-        ensure!(answer.failure.is_none(), "{answer:?}");
-        let is_bound = answer.token_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("dpop"));
-        ensure!(is_bound, "the token is not bound: {answer:?}");
-        Ok(answer)
+        Ok(serde_json::from_str(&process.ask(&job.to_string()).await?)?)
     }
 }
 

@@ -31,6 +31,11 @@ impl Installed {
         self.marked("curl", "there is no curl")
     }
 
+    /// Debian's packages of Apache and its module.
+    pub(crate) fn apache(&self) -> Result<(), &'static str> {
+        self.marked("apache", "Apache, or mod_oauth2, could not be installed")
+    }
+
     /// Debian's package, and Node.js, which generates its keys.
     pub(crate) fn glewlwyd(&self) -> Result<(), &'static str> {
         let without = "glewlwyd, or the Node.js that makes its keys, could not be installed";

@@ -25,7 +25,9 @@ mod caller;
 mod callers;
 mod calls;
 
+mod bound;
 mod dpop;
+mod judges;
 mod oracle;
 
 mod template;
@@ -41,8 +43,8 @@ use page::Page;
 use table::Table;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The time limit of the whole run, which takes two minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// The time limit of the whole run, which takes a few minutes on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(1_200);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -66,7 +68,9 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     let installed = Installed::at(folder)?;
     let mut tables = vec![Box::pin(servers::table(&installed)).await];
     tables.extend(Box::pin(callers::tables(&installed)).await?);
+    tables.push(Box::pin(bound::table(&installed)).await);
     tables.push(Box::pin(dpop::table(&installed)).await?);
+    tables.push(Box::pin(judges::table(&installed)).await?);
     tables.push(Box::pin(oracle::table(&installed)).await?);
     tables.push(Box::pin(template::table(&installed)).await);
 

@@ -90,8 +90,8 @@ impl Judges {
         let (ours, theirs) = (self.ours(&token), self.theirs.ask(&token).await?);
         match (case.expected, ours.as_str(), theirs.as_str()) {
             (Verdicts::Accepted, "", "") => Ok("both accept"),
-            (Verdicts::OnlyWeRefuse(why), ours, "") if !ours.is_empty() => Ok(why),
-            (Verdicts::Refused, ours, theirs) if !ours.is_empty() && !theirs.is_empty() => Ok("both refuse"),
+            (Verdicts::OnlyWeReject(why), ours, "") if !ours.is_empty() => Ok(why),
+            (Verdicts::Rejected, ours, theirs) if !ours.is_empty() && !theirs.is_empty() => Ok("both reject"),
             _ => Err(Trouble::failed(format!("we say {ours:?}, aws-jwt-verify {theirs:?}"))),
         }
     }

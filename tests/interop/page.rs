@@ -68,7 +68,7 @@ mod tests {
         let lists = [include_str!("requirements.txt"), include_str!("cognito/requirements.txt")];
         let requirements = lists.into_iter().flat_map(str::lines).filter_map(|line| line.split_once("=="));
         let all: Vec<_> = packages.chain(requirements.filter(|(name, _)| ours.contains(name))).collect();
-        assert_eq!(all.len(), 10);
+        assert_eq!(all.len(), 12);
         for (name, version) in all {
             assert!(page.contains(&format!("`{name}` {version}")), "{name} {version}");
         }

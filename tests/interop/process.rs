@@ -45,7 +45,7 @@ impl Process {
     /// Returns the next line of its output.
     pub(crate) async fn line(&mut self) -> Result<String, Trouble> {
         let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
-        line.map_err(|_| Trouble::failed("a program has not answered in time"))??
+        line.map_err(|_| Trouble::failed("a program has not responded in time"))??
             .ok_or_else(|| Trouble::failed("a program has ended: its log in the target folder says why"))
     }
 

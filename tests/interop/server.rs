@@ -69,6 +69,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) resource: Option<&'a str>,
     pub(crate) algorithm: &'a str,
     pub(crate) binding: Option<Binding>,
+    /// The certificate of [`Binding::Certificate`] as PEM. Default: a new one.
+    pub(crate) certificate: Option<&'a str>,
     pub(crate) opaque: bool,
     /// Claims that the server must write differently. `null` omits a claim.
     pub(crate) claims: Map<String, Value>,
@@ -84,6 +86,7 @@ impl Default for Wanted<'_> {
             resource: Some(API),
             algorithm: "RS256",
             binding: None,
+            certificate: None,
             opaque: false,
             claims: Map::new(),
             header: Map::new(),
@@ -136,12 +139,12 @@ impl Fault {
     /// Returns the text for the table.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Error => "keys answered with 500",
-            Self::Html => "keys answered with a login page",
-            Self::Empty => "keys answered with an empty set",
-            Self::Delay => "keys answered after 3.5 s",
-            Self::Reset => "connections reset",
-            Self::Stopped => "the server stopped",
+            Self::Error => "keys: status 500",
+            Self::Html => "keys: a login page",
+            Self::Empty => "keys: an empty set",
+            Self::Delay => "keys: after 3.5 s",
+            Self::Reset => "keys: connections reset",
+            Self::Stopped => "keys: the server stopped",
         }
     }
 }

@@ -123,8 +123,8 @@ mod tests {
     fn changed_cell_is_named_if_column_was_run() {
         let kept = table("yes").markdown().replace("NOT RUN", "yes");
         assert!(table("yes").differences(&kept).is_empty());
-        let expected = "a server, a check: the page has \"yes\", this run \"refused\"";
-        assert_eq!(table("refused").differences(&kept), [expected]);
+        let expected = "a server, a check: the page has \"yes\", this run \"rejected\"";
+        assert_eq!(table("rejected").differences(&kept), [expected]);
     }
 
     #[test]

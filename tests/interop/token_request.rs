@@ -24,7 +24,7 @@ pub(crate) async fn ask(
     form.extend(wanted.resource.map(|resource| ("resource", resource)));
     let mut request = http.post(endpoint).query(more).form(&form);
     if let Some(binding) = wanted.binding {
-        let (name, value) = binding.header(endpoint)?;
+        let (name, value) = binding.header(endpoint, wanted.certificate)?;
         request = request.header(name, value);
     }
     let response = request.send().await?;

@@ -1,7 +1,9 @@
 //! scopegate-client with reqwest.
 
 use reqwest::{Client as Http, RequestBuilder, Response, Url};
-use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error, PrivateKey};
+use scopegate_client::{
+    AddToken, CallError, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error, PrivateKey,
+};
 
 use crate::accounts::{Account, Proof};
 use crate::api::parameters;
@@ -15,19 +17,8 @@ pub(crate) struct Ours {
 impl Caller for Ours {
     /// Discovers the token endpoint with the issuer's metadata.
     async fn fetch_and_call(&mut self, order: &Order<'_>, url: &str) -> Result<View, Trouble> {
-        let client = authentication(order.account)?;
         let origin = Url::parse(url)?.origin().ascii_serialization();
-        let credentials =
-            ClientCredentials::builder(client).issuer(&order.server.issuer).scopes(order.scope.split(' '));
-        let credentials = if order.server.assertions_for_endpoint {
-            credentials.token_endpoint_as_assertion_audience()
-        } else {
-            credentials
-        };
-        let credentials = match order.server.resource {
-            Some(resource) => credentials.resource(resource).build()?,
-            None => credentials.build()?,
-        };
+        let credentials = builder(order)?.build()?;
         match AddToken::new(&credentials, &origin)?.send(self.http.get(url)).await {
             Ok(response) => {
                 let missing = credentials.token().await?.missing_scopes().to_string();
@@ -50,6 +41,19 @@ impl Caller for Ours {
         let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
         view(request.send().await?).await
     }
+}
+
+/// Returns the settings for a token request. The token endpoint is discovered.
+pub(crate) fn builder(order: &Order<'_>) -> Result<ClientCredentialsBuilder, Trouble> {
+    let client = authentication(order.account)?;
+    let credentials =
+        ClientCredentials::builder(client).issuer(&order.server.issuer).scopes(order.scope.split(' '));
+    let credentials = if order.server.assertions_for_endpoint {
+        credentials.token_endpoint_as_assertion_audience()
+    } else {
+        credentials
+    };
+    Ok(order.server.resource.into_iter().fold(credentials, ClientCredentialsBuilder::resource))
 }
 
 fn authentication(account: &Account) -> Result<ClientAuthentication, Trouble> {

@@ -41,14 +41,14 @@ pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome
     Api::trusting(server.trusted()?.algorithms(same)).await?.accepts(&token).await?;
     // The server may have no keys for other algorithms. The algorithm is checked before the key is looked up.
     let others = Verifier::builder().trust(server.trusted()?.algorithms(others)).start_lazy()?;
-    Api::with(others).await?.refuses(&token, "UnacceptableAlgorithm").await?;
+    Api::with(others).await?.rejects(&token, "UnacceptableAlgorithm").await?;
 
     let preset = Api::trusting(server.trusted()?).await?;
     if preset.get(&token).await?.status == 200 {
         return Ok(YES);
     }
-    preset.refuses(&token, "UnacceptableAlgorithm").await?;
-    Ok("refused: not in the preset")
+    preset.rejects(&token, "UnacceptableAlgorithm").await?;
+    Ok("rejected: not in the preset")
 }
 
 /// A token without `typ` of `at+jwt` is rejected if it is required, and otherwise accepted.
@@ -59,7 +59,7 @@ pub(super) async fn at_jwt<S: Server>(server: &S) -> Outcome {
         strict.accepts(&token).await?;
         return Ok(YES);
     }
-    strict.refuses(&token, "WrongType").await?;
+    strict.rejects(&token, "WrongType").await?;
     Api::trusting(server.trusted()?).await?.accepts(&token).await?;
-    Ok("refused: it has none")
+    Ok("rejected: it has none")
 }

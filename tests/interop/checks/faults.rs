@@ -30,7 +30,7 @@ pub(super) async fn known_keys_stay<S: Server>(server: &S, fault: Fault) -> Outc
     let during = during(&api, &known, &unknown).await;
     server.clear_fault().await?;
     during?;
-    ensure!(fetches(server, &api).await? > before, "nobody has asked for the keys");
+    ensure!(fetches(server, &api).await? > before, "the keys were not fetched");
 
     let deadline = Instant::now() + RECOVERY;
     loop {

@@ -27,7 +27,7 @@ pub(super) async fn another_api<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     api.accepts(&server.token(Wanted::default()).await?).await?;
     let theirs = server.token(Wanted { resource: Some(ANOTHER_API), ..Wanted::default() }).await?;
-    api.refuses(&theirs, "WrongAudience").await?;
+    api.rejects(&theirs, "WrongAudience").await?;
     Ok(YES)
 }
 
@@ -38,8 +38,8 @@ pub(super) async fn without_resource<S: Server>(server: &S) -> Outcome {
     if api.get(&token).await?.status == 200 {
         return Ok("accepted");
     }
-    api.refuses(&token, "WrongAudience").await?;
-    Ok("refused: for somebody else")
+    api.rejects(&token, "WrongAudience").await?;
+    Ok("rejected: for another audience")
 }
 
 pub(super) async fn another_client<S: Server>(server: &S) -> Outcome {
@@ -47,6 +47,6 @@ pub(super) async fn another_client<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?.client(usual)).await?;
     api.accepts(&server.token(Wanted::default()).await?).await?;
     let theirs = server.token(Wanted { client: Client::Another, ..Wanted::default() }).await?;
-    api.refuses(&theirs, "WrongClient").await?;
+    api.rejects(&theirs, "WrongClient").await?;
     Ok(YES)
 }

@@ -19,8 +19,8 @@ pub(super) async fn with_overlap<S: Server>(server: &S) -> Outcome {
         api.accepts(&new).await?;
         api.accepts(&old).await?;
     }
-    let (asked, refused) = others.stop().await?;
-    ensure!(asked > 0 && refused == 0, "{refused} of {asked} requests with the old token were refused");
+    let (asked, rejected) = others.stop().await?;
+    ensure!(asked > 0 && rejected == 0, "{rejected} of {asked} requests with the old token were rejected");
     Ok(YES)
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn without_overlap<S: Server>(server: &S) -> Outcome {
     api.accepts(&old).await?; // the API has not fetched the keys yet
     let new = token_of_another_key(server, &old).await?;
     api.accepts(&new).await?;
-    api.refuses(&old, "UnknownKey").await?;
+    api.rejects(&old, "UnknownKey").await?;
     Ok(YES)
 }
 

@@ -29,12 +29,12 @@ pub(super) enum Change {
 #[derive(Clone, Copy)]
 pub(super) enum Verdicts {
     Accepted,
-    Refused,
+    Rejected,
     /// Only our verifier rejects the token, for this reason. The table has the same text.
-    OnlyWeRefuse(&'static str),
+    OnlyWeReject(&'static str),
 }
 
-use Verdicts::{Accepted, OnlyWeRefuse, Refused};
+use Verdicts::{Accepted, OnlyWeReject, Rejected};
 
 /// Returns all cases. `now` is in seconds since 1970, and `pool` is the issuer of the pool.
 pub(super) fn all(now: u64, pool: &str) -> Vec<Case> {
@@ -45,46 +45,42 @@ pub(super) fn all(now: u64, pool: &str) -> Vec<Case> {
         case("as it is", Change::Claims(Map::new()), Accepted),
         case("`typ` is `JWT`", header("typ", json!("JWT")), Accepted),
         case("`typ` is `at+jwt`", header("typ", json!("at+jwt")), Accepted),
-        case("`kid` is not published", Change::HeaderAfterwards("kid", json!("unknown")), Refused),
-        case("`alg` is `none`", Change::HeaderAfterwards("alg", json!("none")), Refused),
-        case("`alg` is `HS256`", Change::HeaderAfterwards("alg", json!("HS256")), Refused),
-        case("a claim was changed afterwards", Change::ClaimAfterwards("jti", json!("another")), Refused),
-        case("signed by somebody else", Change::Forged, Refused),
+        case("`kid` is not published", Change::HeaderAfterwards("kid", json!("unknown")), Rejected),
+        case("`alg` is `none`", Change::HeaderAfterwards("alg", json!("none")), Rejected),
+        case("`alg` is `HS256`", Change::HeaderAfterwards("alg", json!("HS256")), Rejected),
+        case("a claim was changed afterwards", Change::ClaimAfterwards("jti", json!("another")), Rejected),
+        case("signed by another key", Change::Forged, Rejected),
         case("signed by the pool's other key", Change::OtherKey, Accepted),
-        case("`iss` is another pool", claim("iss", json!(pool.replace('_', "_Z"))), Refused),
-        case("`iss` has a final slash", claim("iss", json!(format!("{pool}/"))), Refused),
+        case("`iss` is another pool", claim("iss", json!(pool.replace('_', "_Z"))), Rejected),
+        case("`iss` has a final slash", claim("iss", json!(format!("{pool}/"))), Rejected),
         case("expired 20 s ago", claim("exp", json!(now - 20)), Accepted),
-        case("expired a minute ago", claim("exp", json!(now - 60)), Refused),
-        case("no `exp`", claim("exp", Value::Null), OnlyWeRefuse("only we refuse: a token must end")),
-        case("`nbf` is in an hour", claim("nbf", json!(now + 3_600)), Refused),
+        case("expired a minute ago", claim("exp", json!(now - 60)), Rejected),
+        case("no `exp`", claim("exp", Value::Null), OnlyWeReject("only we reject: `exp` is required")),
+        case("`nbf` is in an hour", claim("nbf", json!(now + 3_600)), Rejected),
         case(
             "`iat` is in an hour",
             claim("iat", json!(now + 3_600)),
-            OnlyWeRefuse("only we refuse: its clock is wrong, and so is its end"),
+            OnlyWeReject("only we reject: issued in the future"),
         ),
-        case("`token_use` is `id`", claim("token_use", json!("id")), Refused),
-        case("no `token_use`", claim("token_use", Value::Null), Refused),
-        case("`client_id` is another one", claim("client_id", json!("another")), Refused),
-        case("no `client_id`", claim("client_id", Value::Null), Refused),
-        case(
-            "`aud` is some API",
-            claim("aud", json!(API)),
-            OnlyWeRefuse("only we refuse: nobody has said that it is this one"),
-        ),
+        case("`token_use` is `id`", claim("token_use", json!("id")), Rejected),
+        case("no `token_use`", claim("token_use", Value::Null), Rejected),
+        case("`client_id` is another one", claim("client_id", json!("another")), Rejected),
+        case("no `client_id`", claim("client_id", Value::Null), Rejected),
+        case("`aud` is some API", claim("aud", json!(API)), OnlyWeReject("only we reject: another audience")),
         case("two scopes", claim("scope", json!(format!("{WRITE} {READ}"))), Accepted),
-        case("no `scope`", claim("scope", Value::Null), Refused),
-        case("another scope", claim("scope", json!(WRITE)), Refused),
-        case("a scope that begins alike", claim("scope", json!(format!("{READ}er"))), Refused),
-        case("`scope` is an array", claim("scope", json!([READ])), Refused),
+        case("no `scope`", claim("scope", Value::Null), Rejected),
+        case("another scope", claim("scope", json!(WRITE)), Rejected),
+        case("a scope that begins alike", claim("scope", json!(format!("{READ}er"))), Rejected),
+        case("`scope` is an array", claim("scope", json!([READ])), Rejected),
         case(
             "a `nonce`",
             claim("nonce", json!("n-0S6_WzA2Mj")),
-            OnlyWeRefuse("only we refuse: only ID tokens have one"),
+            OnlyWeReject("only we reject: ID tokens have a `nonce`"),
         ),
         case(
-            "bound to a key by `cnf`",
+            "sender-constrained by `cnf`",
             claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })),
-            OnlyWeRefuse("only we refuse: who sends it has not shown the key"),
+            OnlyWeReject("only we reject: the request proves no key"),
         ),
     ]
 }

@@ -141,10 +141,10 @@ impl Server for Glewlwyd {
 
     async fn token(&self, wanted: Wanted<'_>) -> Result<String, Trouble> {
         if wanted.binding == Some(Binding::Certificate) {
-            return Err(Trouble::cannot("it would have to end TLS itself"));
+            return Err(Trouble::cannot("it reads certificates of its own TLS connections only"));
         }
         if wanted.opaque || !wanted.claims.is_empty() || !wanted.header.is_empty() {
-            return Err(Trouble::cannot("what its tokens look like cannot be changed"));
+            return Err(Trouble::cannot("the form of its tokens cannot be changed"));
         }
         let mut running = self.running.lock().await;
         let algorithm = |key: &Value| key.get("alg").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -178,7 +178,7 @@ impl Server for Glewlwyd {
     async fn set_fault(&self, fault: Fault) -> Result<(), Trouble> {
         match fault {
             Fault::Stopped => self.running.lock().await.process.kill().await,
-            _ => Err(Trouble::cannot("it cannot be told to fail, only stopped")),
+            _ => Err(Trouble::cannot("it can be stopped, and has no other faults")),
         }
     }
 

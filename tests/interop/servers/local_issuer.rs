@@ -5,19 +5,24 @@ use std::time::Duration;
 use reqwest::Client as Http;
 use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
-use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, Mint, PoolConfig, SigningKey};
+use scopegate_issuer::{
+    Algorithm, Certificate, ClientConfig, Config, LocalIssuer, Mint, PoolConfig, SigningKey,
+};
 use serde_json::Value;
 
 use crate::accounts::{Account, Accounts};
 use crate::api::{ANOTHER_API, API, READ, WRITE, client};
+use crate::binding::certificate_pem;
 use crate::oracle::{self, Pool};
 use crate::outcome::Trouble;
-use crate::server::{Client, Fault, Overlap, Server, Wanted};
+use crate::server::{Binding, Client, Fault, Overlap, Server, Wanted};
 use crate::token_request;
 
 const POOL: &str = "eu-west-1_Interop01";
 const USUAL: &str = "by-post";
 const ANOTHER: &str = "another";
+/// A client whose tokens are opaque.
+const OPAQUE: &str = "opaque";
 const SECRET: &str = "a secret: %+/=&~";
 
 pub(crate) struct Local {
@@ -41,6 +46,7 @@ impl Local {
         let pool = with_secret
             .iter()
             .fold(pool, |pool, (id, secret)| pool.client(ClientConfig::new(*id, *secret, scopes)));
+        let pool = pool.client(ClientConfig::new(OPAQUE, SECRET, scopes).opaque_tokens());
         let pool = keys.iter().fold(pool, |pool, key| {
             pool.client(ClientConfig::with_key(format!("by-{}", key.alg()), key, scopes))
         });
@@ -105,10 +111,10 @@ impl Server for Local {
     }
 
     async fn token(&self, wanted: Wanted<'_>) -> Result<String, Trouble> {
-        if wanted.binding.is_some() || wanted.opaque {
-            return Err(Trouble::cannot(
-                "it writes what Cognito writes: JWTs, and none that is bound to a key",
-            ));
+        if wanted.binding == Some(Binding::Certificate) {
+            // The issuer does not terminate TLS, so it reads no certificate from a token request.
+            let pem = wanted.certificate.map_or_else(certificate_pem, |pem| Ok(pem.to_owned()))?;
+            return Ok(self.mint().with_certificate(&Certificate::from_pem(&pem)?).sign());
         }
         if wanted.algorithm != "RS256" {
             let alg: Algorithm = wanted.algorithm.parse()?;
@@ -117,7 +123,7 @@ impl Server for Local {
         // The resource of the API is not requested, because Cognito's tokens have no audience by default.
         let wanted = Wanted { resource: wanted.resource.filter(|resource| *resource != API), ..wanted };
         let endpoint = self.issuer.token_endpoint();
-        let id = self.client_id(wanted.client);
+        let id = if wanted.opaque { OPAQUE } else { self.client_id(wanted.client) };
         let token = token_request::ask(&self.http, &endpoint, (id, SECRET), &wanted, &[]).await;
         if wanted.algorithm != "RS256" {
             self.issuer.default_pool().rotate_to(SigningKey::generate(Algorithm::RS256));
@@ -147,9 +153,7 @@ impl Server for Local {
             Fault::Delay => scopegate_issuer::Fault::Delay(Duration::from_millis(3_500)),
             Fault::Reset => scopegate_issuer::Fault::Reset,
             Fault::Stopped => {
-                return Err(Trouble::cannot(
-                    "its keys and clients are in memory, and would not be there afterwards",
-                ));
+                return Err(Trouble::cannot("its keys and clients are in memory, and a restart loses them"));
             }
         });
         Ok(())

@@ -102,6 +102,11 @@ impl OidcProvider {
         Ok(Self { dress, ready, http: client()?, _process: process })
     }
 
+    /// Returns the URL of its keys.
+    pub(crate) fn jwks_uri(&self) -> &str {
+        &self.ready.jwks_uri
+    }
+
     /// Returns the accounts for clients of other projects.
     pub(crate) async fn accounts(&self) -> Result<Accounts, Trouble> {
         let mut keys: BTreeMap<String, String> = self.control("client-keys", &[]).await?;
@@ -191,9 +196,7 @@ impl Server for OidcProvider {
 
     async fn set_fault(&self, fault: Fault) -> Result<(), Trouble> {
         if fault == Fault::Stopped {
-            return Err(Trouble::cannot(
-                "its keys and clients are in memory, and would not be there afterwards",
-            ));
+            return Err(Trouble::cannot("its keys and clients are in memory, and a restart loses them"));
         }
         self.control::<Value>("fault", &[("kind", fault.name())]).await.map(drop)
     }

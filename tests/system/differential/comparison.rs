@@ -1,6 +1,5 @@
 //! Compares our verdicts with the verdicts of another implementation.
 
-use crate::hostile::Case;
 use crate::peer::{Answer, Peer};
 
 pub(crate) struct Comparison<'a> {
@@ -9,42 +8,47 @@ pub(crate) struct Comparison<'a> {
 }
 
 struct Compared<'a> {
-    case: &'a Case,
+    name: &'a str,
     ours: bool,
     theirs: Answer,
 }
 
-/// A token about which the two implementations disagree.
+/// A case about which the two implementations disagree.
 pub(crate) struct Disagreement<'a> {
     pub(crate) name: &'a str,
     pub(crate) accepted_by_us: bool,
-    /// The error of the other implementation, if it rejects the token.
+    /// The error of the other implementation, if it rejects the case.
     pub(crate) reason: &'a str,
 }
 
 impl<'a> Comparison<'a> {
-    pub(crate) fn new(peer: &'static Peer, cases: &'a [Case], ours: &[bool], theirs: Vec<Answer>) -> Self {
-        let asked = cases.iter().zip(ours).filter(|(case, _)| peer.knows(case.shape));
-        assert_eq!(asked.clone().count(), theirs.len(), "{} answers once for each token", peer.name);
-        let compared = asked.zip(theirs).map(|((case, ours), theirs)| {
-            assert_eq!(case.name, theirs.name, "{} answers in the order it is asked", peer.name);
-            Compared { case, ours: *ours, theirs }
+    /// Compares the verdicts about cases, each with its name and our verdict.
+    pub(crate) fn new(
+        peer: &'static Peer,
+        ours: impl Iterator<Item = (&'a str, bool)>,
+        theirs: Vec<Answer>,
+    ) -> Self {
+        let ours: Vec<_> = ours.collect();
+        assert_eq!(ours.len(), theirs.len(), "{} answers once for each case", peer.name);
+        let compared = ours.into_iter().zip(theirs).map(|((name, ours), theirs)| {
+            assert_eq!(name, theirs.name, "{} answers in the order it is asked", peer.name);
+            Compared { name, ours, theirs }
         });
         Self { peer, compared: compared.collect() }
     }
 
-    pub(crate) fn tokens(&self) -> usize {
+    pub(crate) fn cases(&self) -> usize {
         self.compared.len()
     }
 
-    /// Returns the number of tokens with this verdict of ours and this verdict of theirs.
+    /// Returns the number of cases with this verdict of ours and this verdict of theirs.
     pub(crate) fn count(&self, ours: bool, theirs: bool) -> usize {
         self.compared.iter().filter(|one| (one.ours, one.theirs.accepted) == (ours, theirs)).count()
     }
 
     pub(crate) fn disagreements(&self) -> impl Iterator<Item = Disagreement<'_>> {
         self.compared.iter().filter(|one| one.ours != one.theirs.accepted).map(|one| Disagreement {
-            name: &one.case.name,
+            name: one.name,
             accepted_by_us: one.ours,
             reason: &one.theirs.reason,
         })

@@ -1,8 +1,8 @@
-//! Compares our verdicts about the hostile tokens with the verdicts of other implementations, which
-//! `scripts/differential` installs.
+//! Compares our verdicts about the hostile tokens and about DPoP proofs with the verdicts of other
+//! implementations, which `scripts/differential` installs.
 //!
-//! The run fails if `explained.toml` does not explain a disagreement, or if one of its entries
-//! explains none.
+//! The run fails if `explained.toml` or `proofs/explained.toml` does not explain a disagreement, or
+//! if one of their entries explains none.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -17,6 +17,7 @@ mod hostile;
 mod comparison;
 mod explained;
 mod peer;
+mod proofs;
 mod table;
 
 use std::path::Path;
@@ -39,16 +40,29 @@ fn main() -> ExitCode {
     let ours: Vec<bool> = suite.cases.iter().map(|case| verifier.verify(&case.token).is_ok()).collect();
 
     let ask = |peer: &'static Peer| {
-        Comparison::new(peer, &suite.cases, &ours, peer.judge(&suite, Path::new(&installed)))
+        let cases = suite.cases.iter().zip(&ours).filter(|(case, _)| peer.knows(case.shape));
+        let ours = cases.map(|(case, accepted)| (case.name.as_str(), *accepted));
+        Comparison::new(peer, ours, peer.judge(&suite, Path::new(&installed)))
     };
     let comparisons: Vec<Comparison<'_>> = thread::scope(|scope| {
         let asked: Vec<_> = PEERS.iter().map(|peer| scope.spawn(move || ask(peer))).collect();
         asked.into_iter().map(|thread| thread.join().expect("a peer answers")).collect()
     });
+    let failed = report("tokens", &comparisons, "explained.toml", include_str!("explained.toml"));
 
-    let mut explanations = Explanations::from_toml(include_str!("explained.toml"));
+    let proofs = proofs::Proofs::all();
+    let comparisons = proofs.compare(Path::new(&installed));
+    let list = include_str!("proofs/explained.toml");
+    let failed = report("proofs", &comparisons, "proofs/explained.toml", list) || failed;
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Prints the table and unexplained disagreements. Returns whether there is one, or an entry of the
+/// list that explains none.
+fn report(what: &str, comparisons: &[Comparison<'_>], file: &str, list: &str) -> bool {
+    let mut explanations = Explanations::from_toml(list);
     let (mut failed, mut explained) = (false, Vec::new());
-    for comparison in &comparisons {
+    for comparison in comparisons {
         let unexplained: Vec<_> = comparison
             .disagreements()
             .filter(|one| !explanations.explain(comparison.peer.name, one))
@@ -56,9 +70,9 @@ fn main() -> ExitCode {
         explained.push(comparison.disagreements().count() - unexplained.len());
         for one in unexplained.iter().take(SHOWN) {
             let (what, reason) = if one.accepted_by_us {
-                ("WE ACCEPT, it refuses", one.reason)
+                ("WE ACCEPT, it rejects", one.reason)
             } else {
-                ("we refuse, it accepts", "")
+                ("we reject, it accepts", "")
             };
             println!("{}: {what}: {} {reason}", comparison.peer.name, one.name);
         }
@@ -68,9 +82,9 @@ fn main() -> ExitCode {
         }
     }
     for unused in explanations.unused() {
-        println!("explained.toml: nothing matches {unused}");
+        println!("{file}: nothing matches {unused}");
         failed = true;
     }
-    println!("{}", table::text(&comparisons, &explained));
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    println!("{}", table::text(what, comparisons, &explained));
+    failed
 }

@@ -14,10 +14,10 @@ use crate::hostile::{AUDIENCE, CLIENT, LEEWAY, NOW, POOL, Suite};
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// The path in the folder of installed implementations.
-    program: &'static str,
-    script: &'static str,
+    pub(crate) program: &'static str,
+    pub(crate) script: &'static str,
     /// Shapes with an algorithm that it does not support.
-    without: &'static [&'static str],
+    pub(crate) without: &'static [&'static str],
 }
 
 pub(crate) const PEERS: [Peer; 4] = [
@@ -46,6 +46,18 @@ impl Peer {
 
     /// Returns the verdicts about all tokens of the supported shapes.
     pub(crate) fn judge(&self, suite: &Suite, installed: &Path) -> Vec<Answer> {
+        let cases = suite.cases.iter().filter(|case| self.knows(case.shape));
+        let lines = cases.map(|case| json!({ "name": case.name, "shape": case.shape, "token": case.token }));
+        self.ask(&self.settings(suite), lines, installed)
+    }
+
+    /// Writes the settings and then the cases, and returns the verdicts.
+    pub(crate) fn ask(
+        &self,
+        settings: &Value,
+        cases: impl Iterator<Item = Value> + Send,
+        installed: &Path,
+    ) -> Vec<Answer> {
         let installed = installed.canonicalize().expect("the folder is there");
         // `node` is installed on the machine, not in the folder.
         let program = installed.join(self.program);
@@ -62,11 +74,8 @@ impl Peer {
         let answers = thread::scope(|scope| {
             scope.spawn(|| {
                 let mut input = BufWriter::new(input);
-                writeln!(input, "{}", self.settings(suite)).unwrap();
-                for case in suite.cases.iter().filter(|case| self.knows(case.shape)) {
-                    let line = json!({ "name": case.name, "shape": case.shape, "token": case.token });
-                    writeln!(input, "{line}").unwrap();
-                }
+                writeln!(input, "{settings}").unwrap();
+                cases.for_each(|case| writeln!(input, "{case}").unwrap());
             });
             BufReader::new(output).lines().map(|line| Answer::read(&line.unwrap())).collect()
         });

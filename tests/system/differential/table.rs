@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 
 use crate::comparison::Comparison;
 
-/// Returns the table. `explained` has the number of explained disagreements for each comparison.
-pub(crate) fn text(comparisons: &[Comparison<'_>], explained: &[usize]) -> String {
-    let mut text = String::from(
-        "| implementation | tokens | both accept | both refuse | only we refuse | only it refuses | explained |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+/// Returns the table. `what` is the title of its number of cases, and `explained` has the number of explained disagreements for each comparison.
+pub(crate) fn text(what: &str, comparisons: &[Comparison<'_>], explained: &[usize]) -> String {
+    let mut text = format!(
+        "| implementation | {what} | both accept | both reject | only we reject | only it rejects | explained |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for (one, explained) in comparisons.iter().zip(explained) {
         writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {explained} |",
             one.peer.name,
-            one.tokens(),
+            one.cases(),
             one.count(true, true),
             one.count(false, false),
             one.count(false, true),

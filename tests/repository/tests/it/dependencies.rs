@@ -59,7 +59,7 @@ fn rows(header: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with("scopegate") || name == "testkit"
+    name.starts_with("scopegate") || ["mtls", "testkit"].contains(&name)
 }
 
 #[test]

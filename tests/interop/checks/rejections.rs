@@ -12,7 +12,7 @@ use crate::server::{Binding, Client, Server, Wanted};
 pub(super) async fn expired<S: Server>(server: &S) -> Outcome {
     let token = server.token(Wanted::default()).await?;
     Api::trusting(server.trusted()?).await?.accepts(&token).await?;
-    Api::two_hours_later(server.trusted()?).await?.refuses(&token, "Expired").await?;
+    Api::two_hours_later(server.trusted()?).await?.rejects(&token, "Expired").await?;
     Ok(YES)
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn id_token<S: Server>(server: &S) -> Outcome {
     ensure!(api.get(&token).await?.status == 401, "an ID token opens the API");
     let reason = api.reason(&token).unwrap_or_default();
     let kinds = ["NotAnAccessToken", "WrongType"];
-    ensure!(kinds.contains(&reason.as_str()), "an ID token is refused for another reason: {reason}");
+    ensure!(kinds.contains(&reason.as_str()), "an ID token is rejected for another reason: {reason}");
     Ok(YES)
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn changed<S: Server>(server: &S) -> Outcome {
     api.accepts(&token).await?;
     let mut changed = Compact::read(&token)?;
     changed.claims.insert("jti".into(), "another".into());
-    api.refuses(&changed.text(), "BadSignature").await?;
+    api.rejects(&changed.text(), "BadSignature").await?;
     Ok(YES)
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn forged<S: Server>(server: &S) -> Outcome {
     let token = server.token(Wanted::default()).await?;
     api.accepts(&token).await?;
     let forged = Compact::read(&token)?.signed_with(&SigningKey::generate(Algorithm::RS256));
-    api.refuses(&forged, "BadSignature").await?;
+    api.rejects(&forged, "BadSignature").await?;
     Ok(YES)
 }
 
@@ -54,8 +54,8 @@ pub(super) async fn foreign<S: Server>(server: &S) -> Outcome {
     let before = counted(server).await?;
     let foreign =
         LocalIssuer::start().await?.mint().client(server.client_id(Client::Usual)).claim("aud", API).sign();
-    api.refuses(&foreign, "UnknownIssuer").await?;
-    ensure!(counted(server).await? == before, "its keys were fetched for a token of somebody else");
+    api.rejects(&foreign, "UnknownIssuer").await?;
+    ensure!(counted(server).await? == before, "its keys were fetched for a token of another issuer");
     Ok(YES)
 }
 
@@ -71,14 +71,14 @@ pub(super) async fn bound<S: Server>(server: &S, binding: Binding) -> Outcome {
     };
     let is_bound = confirmation.as_ref().and_then(|cnf| cnf.get(member)).is_some_and(Value::is_string);
     ensure!(is_bound, "the server has not bound it: {confirmation:?}");
-    api.refuses(&bound, "SenderConstrained").await?;
+    api.rejects(&bound, "SenderConstrained").await?;
     api.accepts(&server.token(Wanted::default()).await?).await?;
     Ok(YES)
 }
 
 pub(super) async fn opaque<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
-    api.refuses(&server.token(Wanted { opaque: true, ..Wanted::default() }).await?, "NotThreeParts").await?;
+    api.rejects(&server.token(Wanted { opaque: true, ..Wanted::default() }).await?, "NotThreeParts").await?;
     api.accepts(&server.token(Wanted::default()).await?).await?;
     Ok(YES)
 }

@@ -1,0 +1,4 @@
+//! The fuzzer's entry to `src/dpop_proof.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scopegate_fuzz::dpop_proof::check(input));
