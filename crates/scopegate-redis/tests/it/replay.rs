@@ -2,6 +2,7 @@
 
 mod failures;
 mod fleet;
+mod late;
 mod measure;
 mod retry;
 mod settings;
