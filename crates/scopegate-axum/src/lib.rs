@@ -306,9 +306,9 @@ pub use scopegate::http::{
     MalformedCertificate, MalformedCredentials, MetadataUrl, RejectionReason, request_host,
 };
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, AuthenticationError, ClaimPath, Clock, ConfigError, Decision, Denied, Error,
-    ErrorKind, FeedClaim, FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus,
-    IssuerWithoutAudience, Issuers, NumericDate, Principal, ProofError, Received, RefreshOutcome,
+    AcceptedIssuers, Algorithm, AuthenticationError, ClaimPath, Clock, ConfigError, Decision, Denied,
+    DpopProofError, Error, ErrorKind, FeedClaim, FetchAuthorization, Identity, InvalidRevocation, Issuer,
+    IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal, Received, RefreshOutcome,
     RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
     RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
     Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, SecurityEventError, SecurityEvents,

@@ -32,7 +32,7 @@ use crate::endpoint::request::Grant;
 use crate::endpoint::response::{TokenResponse, TokenResponseError, TokenTypes};
 use crate::endpoint::transport::{Response, Transport, send};
 use crate::error::config::ConfigError;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use crate::error::words::SentSecrets;
 
 /// The token endpoint of one issuer, for one client.
@@ -177,7 +177,7 @@ impl TokenEndpoint {
     }
 
     /// Returns the accepted types of tokens, and the key for a bound token.
-    fn types_and_key(&self, endpoint: &Endpoint) -> Result<(TokenTypes, Option<RequestKey>), ProofError> {
+    fn types_and_key(&self, endpoint: &Endpoint) -> Result<(TokenTypes, Option<RequestKey>), SignProofError> {
         let Some(dpop) = &self.dpop else { return Ok((TokenTypes::Bearer, None)) };
         let binding = Arc::new(dpop.next_binding(&self.clock)?);
         let key = RequestKey { binding: Arc::clone(&binding), target: Target::of_url(endpoint.url.url())? };

@@ -15,7 +15,7 @@ use crate::dpop;
 use crate::dpop::binding::Binding;
 use crate::dpop::nonces::Role;
 use crate::dpop::target::Target;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 
 /// An access token.
 ///
@@ -138,9 +138,9 @@ impl AccessToken {
     ///
     /// ```
     /// use http::{HeaderMap, Method, Request, Uri, header::AUTHORIZATION};
-    /// use scopegate_client::{AccessToken, ProofError};
+    /// use scopegate_client::{AccessToken, SignProofError};
     ///
-    /// fn add(token: &AccessToken, request: &mut Request<()>) -> Result<(), ProofError> {
+    /// fn add(token: &AccessToken, request: &mut Request<()>) -> Result<(), SignProofError> {
     ///     let proof = token.dpop_proof(request.method(), request.uri())?;
     ///     request.headers_mut().insert(AUTHORIZATION, token.header_value());
     ///     if let Some(proof) = proof {
@@ -151,9 +151,9 @@ impl AccessToken {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI, and
-    /// [`ProofError::NoRandomness`] if the system has no randomness.
-    pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, ProofError> {
+    /// Returns [`SignProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI, and
+    /// [`SignProofError::NoRandomness`] if the system has no randomness.
+    pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, SignProofError> {
         let Some(Bound { binding, ath }) = &self.0.bound else { return Ok(None) };
         let target = Target::of_uri(uri)?;
         let proof = binding.proof(Role::ResourceServer, method.as_str(), &target, Some(ath))?;

@@ -58,7 +58,7 @@
 //! # Bound tokens
 //!
 //! A token request with a DPoP proof (RFC 9449 §5) gets a token that is bound to the key of the
-//! proof, with `cnf.jkt` and the type `DPoP`. [`Proof`] makes such proofs.
+//! proof, with `cnf.jkt` and the type `DPoP`. [`DpopProof`] makes such proofs.
 //!
 //! - The proof is checked as §4.3 requires: for `POST` and the URL of the token endpoint, at most
 //!   60 s old or 10 s ahead, with one use of its `jti`. It must have no `ath`. Otherwise, the
@@ -69,7 +69,7 @@
 //!   `cnf.x5t#S256`. There is no TLS, so the client does not present it.
 //!
 //! To test an API, [`Mint::with_dpop_key`] and [`Mint::with_certificate`] bind minted tokens.
-//! [`Proof::broken_requests`] makes a request with each [`DpopDefect`].
+//! [`DpopProof::broken_requests`] makes a request with each [`DpopDefect`].
 //!
 //! # Opaque tokens
 //!
@@ -164,7 +164,7 @@ pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use mint::certificate::CertificateDefect;
 pub use pool::Pool;
-pub use proof::Proof;
+pub use proof::DpopProof;
 pub use proof::defect::DpopDefect;
 pub use proof::request::DpopRequest;
 pub use rehearsal::Rehearsal;

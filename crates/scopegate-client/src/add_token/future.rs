@@ -20,7 +20,7 @@ use crate::add_token::rejection::rejection;
 use crate::add_token::retry::Retries;
 use crate::add_token::retry_body::RetryBody;
 use crate::dpop::DPOP;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use crate::token::AccessToken;
 
 pin_project! {
@@ -128,7 +128,7 @@ impl<S, R> Attempt<S, R> {
         ready: &mut S,
         mut request: Request<B>,
         token: AccessToken,
-    ) -> Result<InFlight<S, R, B>, ProofError>
+    ) -> Result<InFlight<S, R, B>, SignProofError>
     where
         S: Service<Request<B>>,
         R: RetryBody<B>,
@@ -189,7 +189,7 @@ impl<S, R, B> Sent<S, R, B> {
 }
 
 /// Adds the token, and a new proof if the token is bound.
-fn add<B>(token: &AccessToken, request: &mut Request<B>) -> Result<(), ProofError> {
+fn add<B>(token: &AccessToken, request: &mut Request<B>) -> Result<(), SignProofError> {
     let proof = token.dpop_proof(request.method(), request.uri())?;
     request.headers_mut().insert(AUTHORIZATION, token.header_value());
     if let Some(proof) = proof {

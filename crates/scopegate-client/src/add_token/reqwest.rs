@@ -8,7 +8,7 @@ use crate::add_token::call_error::CallError;
 use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
 use crate::dpop::DPOP;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use crate::token::AccessToken;
 
 impl<R> AddToken<R> {
@@ -81,8 +81,8 @@ impl<R> AddToken<R> {
 }
 
 /// Returns a new proof for the request, if the token is bound.
-fn proof(token: &AccessToken, request: &Request) -> Result<Option<HeaderValue>, ProofError> {
-    let uri = request.url().as_str().parse().map_err(|_| ProofError::InvalidUri)?;
+fn proof(token: &AccessToken, request: &Request) -> Result<Option<HeaderValue>, SignProofError> {
+    let uri = request.url().as_str().parse().map_err(|_| SignProofError::InvalidUri)?;
     token.dpop_proof(request.method(), &uri)
 }
 

@@ -9,7 +9,7 @@ use crate::dpop::key::ProofKey;
 use crate::dpop::nonces::{Nonce, Nonces, Role};
 use crate::dpop::proof::{Proof, ProvenRequest};
 use crate::dpop::target::Target;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 
 /// A key, and the state that its proofs need.
 pub(crate) struct Binding {
@@ -30,7 +30,7 @@ impl Binding {
         method: &str,
         target: &Target,
         ath: Option<&str>,
-    ) -> Result<Proof, ProofError> {
+    ) -> Result<Proof, SignProofError> {
         let nonce = self.nonces.get(role, &target.origin);
         let request = ProvenRequest { method, htu: &target.htu, ath, nonce: nonce.as_ref() };
         Proof::sign(&self.key, &request, self.clock.now())

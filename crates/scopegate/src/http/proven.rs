@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use crate::claims::Claims;
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::dpop::proof::CheckedProof;
 use crate::dpop::replay::{ProofUse, ReplayStoreError, Store};
 use crate::error::Error;
@@ -140,7 +140,7 @@ impl ProvenRequest {
             }
             Ok(ProofUse::Repeated) => {
                 metrics::proof_used("replayed");
-                Error::InvalidProof(ProofError::Replayed)
+                Error::InvalidProof(DpopProofError::Replayed)
             }
             Err(error) => {
                 metrics::proof_used("unavailable");

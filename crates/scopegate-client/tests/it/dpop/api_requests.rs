@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::body::Body;
 use http::{Method, Request, Uri};
-use scopegate_client::{AddToken, ClientCredentials, ProofError};
+use scopegate_client::{AddToken, ClientCredentials, SignProofError};
 use testkit::token_hash;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
@@ -231,7 +231,7 @@ async fn token_makes_proofs_for_other_clients() {
     let proof = |uri: &Uri| {
         let header = token.dpop_proof(&Method::DELETE, uri)?.expect("the token is bound");
         assert!(header.is_sensitive());
-        Ok::<_, ProofError>(Proof::parse(header.to_str().unwrap()))
+        Ok::<_, SignProofError>(Proof::parse(header.to_str().unwrap()))
     };
     let first = proof(&uri).unwrap();
     assert_eq!(first.claim("htu").unwrap(), format!("{}/orders", system.api.url));
@@ -244,7 +244,7 @@ async fn token_makes_proofs_for_other_clients() {
     assert_eq!(proof(&"https://other.example/".parse().unwrap()).unwrap().nonce(), None);
     for relative in ["/orders", "localhost:80", "*"] {
         let uri: Uri = relative.parse().unwrap();
-        assert_eq!(proof(&uri).unwrap_err(), ProofError::InvalidUri, "{relative}");
+        assert_eq!(proof(&uri).unwrap_err(), SignProofError::InvalidUri, "{relative}");
         assert!(!token.store_dpop_nonce(&uri, &response), "{relative}");
     }
     // The layer has the nonce, too.

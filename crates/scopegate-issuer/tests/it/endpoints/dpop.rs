@@ -1,7 +1,7 @@
 //! DPoP at the token endpoint (RFC 9449 §5, §8).
 
 use reqwest::Response;
-use scopegate_issuer::{Algorithm, Config, LocalIssuer, PoolConfig, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, Config, DpopProof, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
 
 use crate::independent;
@@ -56,7 +56,7 @@ async fn proof_binds_token_to_key_of_every_algorithm() {
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         for endpoint in [local.token_endpoint(), format!("{}/oauth2/token", local.url())] {
-            let proof = Proof::new(&key, "POST", &endpoint).sign();
+            let proof = DpopProof::new(&key, "POST", &endpoint).sign();
             let (status, body) = json(request(&endpoint, &[&proof]).await).await;
             assert_eq!((status, body["token_type"].as_str()), (200, Some("DPoP")), "{alg}: {body}");
             let token = body["access_token"].as_str().unwrap();
@@ -75,7 +75,7 @@ async fn harmless_variants_of_proof_are_accepted() {
     // RFC 9449 §4.2, §4.3 (7, 9)
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     for (name, proof) in [
         ("extra claim", proof().claim("extra", json!({ "a": [1] })).sign()),
         ("extra header", proof().header("kid", "k").sign()),
@@ -87,7 +87,7 @@ async fn harmless_variants_of_proof_are_accepted() {
         assert_eq!(request(&url, &[&proof]).await.status(), 200, "{name}");
     }
     let other_name = SigningKey::generate(Algorithm::EdDSA);
-    let other_name = Proof::new(&other_name, "POST", &url).header("alg", "Ed25519").sign();
+    let other_name = DpopProof::new(&other_name, "POST", &url).header("alg", "Ed25519").sign();
     assert_eq!(request(&url, &[&other_name]).await.status(), 200);
 }
 
@@ -96,7 +96,7 @@ async fn invalid_proof_gets_no_token() {
     // RFC 9449 §4.3
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     let parts = proof().sign();
     let parts: Vec<&str> = parts.split('.').collect();
     let mut private = key.jwk();
@@ -159,7 +159,7 @@ async fn proof_is_accepted_once_and_for_a_minute() {
     local.set_now(1_800_000_000);
     let (key, url) = (key(), local.token_endpoint());
     let invalid = (400, "invalid_dpop_proof".to_owned());
-    let proof = Proof::new(&key, "POST", &url).issued_at(1_800_000_000).claim("jti", "same");
+    let proof = DpopProof::new(&key, "POST", &url).issued_at(1_800_000_000).claim("jti", "same");
     let (first, second) = (proof.sign(), proof.sign());
     // A rejected request does not use the proof up.
     let client = reqwest::Client::new().post(&url).basic_auth("c", Some("c-secret"));
@@ -171,7 +171,7 @@ async fn proof_is_accepted_once_and_for_a_minute() {
     assert_ne!(first, second);
     assert_eq!(error(&url, &[&second]).await, invalid);
     let other = SigningKey::generate(Algorithm::ES256);
-    let other = Proof::new(&other, "POST", &url).issued_at(1_800_000_000).claim("jti", "same").sign();
+    let other = DpopProof::new(&other, "POST", &url).issued_at(1_800_000_000).claim("jti", "same").sign();
     assert_eq!(request(&url, &[&other]).await.status(), 200);
 
     let late = proof.clone().claim("jti", "late");
@@ -187,7 +187,7 @@ async fn client_that_requires_dpop_needs_a_proof() {
     let local = issuer(scopegate_issuer::ClientConfig::dpop_bound_access_tokens, |pool| pool).await;
     let url = local.token_endpoint();
     assert_eq!(error(&url, &[]).await, (400, "invalid_dpop_proof".to_owned()));
-    let proof = Proof::new(&key(), "POST", &url).sign();
+    let proof = DpopProof::new(&key(), "POST", &url).sign();
     assert_eq!(request(&url, &[&proof]).await.status(), 200);
 }
 
@@ -196,7 +196,7 @@ async fn pool_with_nonces_rejects_proof_without_current_nonce() {
     // RFC 9449 §8
     let local = issuer(|client| client, PoolConfig::dpop_nonces).await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     let use_nonce = (400, "use_dpop_nonce".to_owned());
 
     let challenge = request(&url, &[&proof().sign()]).await;
@@ -226,7 +226,7 @@ async fn pool_without_nonces_sends_none() {
     let local = plain().await;
     local.renew_dpop_nonce();
     let url = local.token_endpoint();
-    let response = request(&url, &[&Proof::new(&key(), "POST", &url).sign()]).await;
+    let response = request(&url, &[&DpopProof::new(&key(), "POST", &url).sign()]).await;
     assert_eq!((response.status().as_u16(), response.headers().contains_key(NONCE)), (200, false));
 }
 
@@ -253,7 +253,7 @@ async fn file_configures_dpop_and_certificate() {
     let local = LocalIssuer::start_with(config).await.unwrap();
     let url = local.token_endpoint();
     assert_eq!(error(&url, &[]).await.1, "invalid_dpop_proof");
-    let proof = Proof::new(&key(), "POST", &url);
+    let proof = DpopProof::new(&key(), "POST", &url);
     let nonce = nonce(&request(&url, &[&proof.sign()]).await);
     let (_, body) = json(request(&url, &[&proof.nonce(&nonce).sign()]).await).await;
     let claims = independent::verify(body["access_token"].as_str().unwrap(), &local.jwks()).unwrap().claims;
