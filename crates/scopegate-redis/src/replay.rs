@@ -128,6 +128,10 @@ impl ReplayStore for RedisReplayStore {
             recorded
         })
     }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.shared).addr())
+    }
 }
 
 impl Shared {

@@ -106,7 +106,7 @@ impl ProofRules {
             return Err(DpopProofError::BadSignature);
         }
         binding.keep(&key, prepared);
-        let used = UsedProof::new(binding.thumbprint(), &id, issued_at.plus(self.max_age), now);
+        let used = UsedProof::new(binding.thumbprint(), &id, issued_at, self.max_age, now);
         Ok(CheckedProof { used, needs_nonce: age == NonceAge::Old })
     }
 
