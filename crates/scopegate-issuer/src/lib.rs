@@ -63,6 +63,9 @@
 //! - The proof is checked as §4.3 requires: for `POST` and the URL of the token endpoint, at most
 //!   60 s old or 10 s ahead, with one use of its `jti`. It must have no `ath`. Otherwise, the
 //!   response is 400 `invalid_dpop_proof`. After 10,000 proofs in a minute, it is 503.
+//! - The URL is that of [`Pool::token_endpoint`], whatever the `Host` of the request is, as for an
+//!   issuer behind a proxy. So a proof for `localhost` is invalid at an issuer of `127.0.0.1`: sign
+//!   the URL of the metadata.
 //! - [`ClientConfig::dpop_bound_access_tokens`] requires a proof.
 //! - [`PoolConfig::dpop_nonces`] requires a nonce in the proof: 400 `use_dpop_nonce`.
 //! - [`ClientConfig::certificate`] binds the client's tokens to a certificate (RFC 8705 §3), with

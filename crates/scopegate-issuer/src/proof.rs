@@ -22,7 +22,7 @@ use crate::mint::random_uuid;
 /// proof for an API names the request's token; a proof for the token endpoint does not.
 ///
 /// ```
-/// use scopegate_issuer::{Algorithm, LocalIssuer, DpopProof, SigningKey};
+/// use scopegate_issuer::{Algorithm, DpopProof, LocalIssuer, SigningKey};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = LocalIssuer::start().await?;

@@ -80,7 +80,7 @@ use crate::pool::Pool;
 /// of them:
 ///
 /// ```
-/// # use scopegate_issuer::{Algorithm, LocalIssuer, DpopProof, Rehearsal, SigningKey};
+/// # use scopegate_issuer::{Algorithm, DpopProof, LocalIssuer, Rehearsal, SigningKey};
 /// # async fn rehearse(issuer: LocalIssuer) {
 /// let key = SigningKey::generate(Algorithm::ES256);
 /// let proof = DpopProof::new(&key, "GET", "https://api.example/orders");

@@ -17,7 +17,7 @@ impl DpopProof {
     /// [`DpopDefect::error`]. There are two for [`DpopDefect::Replay`], and one for each other defect.
     ///
     /// ```
-    /// use scopegate_issuer::{Algorithm, DpopDefect, LocalIssuer, DpopProof, SigningKey};
+    /// use scopegate_issuer::{Algorithm, DpopDefect, DpopProof, LocalIssuer, SigningKey};
     ///
     /// # struct Api;
     /// # impl Api { fn status(&self, _: &scopegate_issuer::DpopRequest) -> u16 { 401 } }

@@ -264,3 +264,47 @@ async fn file_configures_dpop_and_certificate() {
     let error = file("certificate = \"MAEA\"").unwrap_err().to_string();
     assert!(error.contains("expected a PEM block with a certificate"), "{error}");
 }
+
+#[tokio::test]
+async fn url_of_proof_is_that_of_metadata() {
+    // RFC 9449 §4.3 (9): another name of this machine reaches the endpoint, and is no other URL.
+    let local = plain().await;
+    let (own, key) = (local.token_endpoint(), key());
+    let alias = own.replace("127.0.0.1", "localhost");
+    assert_ne!(own, alias);
+    for (signed, expected) in [(&alias, 400), (&own, 200)] {
+        let proof = DpopProof::new(&key, "POST", signed).sign();
+        let sent = reqwest::Client::new().post(&own).header("host", alias.split('/').nth(2).unwrap());
+        let sent = sent.basic_auth("c", Some("c-secret")).form(&[("grant_type", "client_credentials")]);
+        let response = sent.header("dpop", proof).send().await.unwrap();
+        assert_eq!(response.status(), expected, "{signed}");
+    }
+}
+
+#[tokio::test]
+async fn full_store_of_tokens_uses_up_no_proof() {
+    // RFC 9449 §11.1: capacity first, single use last.
+    let local = issuer(scopegate_issuer::ClientConfig::opaque_tokens, |pool| pool).await;
+    let (url, key) = (local.token_endpoint(), key());
+    let proof = || DpopProof::new(&key, "POST", &url).sign();
+    let (status, first) = json(request(&url, &[&proof()]).await).await;
+    assert_eq!(status, 200);
+    let mint = local.mint();
+    for _ in 0..9_998 {
+        let _ = local.opaque_token(&mint);
+    }
+    // A replay takes no room: the last place is free afterwards.
+    let last = proof();
+    let (invalid, full) = ((400, "invalid_dpop_proof".to_owned()), 503);
+    assert_eq!(request(&url, &[&last]).await.status(), 200);
+    let revoke = |token: &str| {
+        let request = reqwest::Client::new().post(format!("{}/oauth2/revoke", local.issuer()));
+        request.basic_auth("c", Some("c-secret")).form(&[("token", token)]).send()
+    };
+    let proof = proof();
+    assert_eq!(request(&url, &[&proof]).await.status(), full);
+    assert_eq!(revoke(first["access_token"].as_str().unwrap()).await.unwrap().status(), 200);
+    assert_eq!(error(&url, &[&last]).await, invalid);
+    assert_eq!(request(&url, &[&proof]).await.status(), 200, "the proof is not used up");
+    assert_eq!(error(&url, &[&proof]).await.0, full, "all places are taken");
+}
