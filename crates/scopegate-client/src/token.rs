@@ -33,7 +33,7 @@ struct Issued {
     bound: Option<Bound>,
 }
 
-/// The key of a sender-constrained token.
+/// The key of a bound token.
 struct Bound {
     binding: Arc<Binding>,
     /// The hash of the token, which each proof contains.
