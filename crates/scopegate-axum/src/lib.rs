@@ -307,18 +307,19 @@ pub use scopegate::http::{
 };
 pub use scopegate::{
     AcceptedIssuers, Algorithm, AuthenticationError, ClaimPath, Clock, ConfigError, Decision, Denied,
-    DpopProofError, Error, ErrorKind, FeedClaim, FetchAuthorization, Identity, InvalidRevocation, Issuer,
-    IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal, Received, RefreshOutcome,
-    RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
-    RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
-    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, SecurityEventError, SecurityEvents,
-    SecurityEventsBuilder, StartPolicy, Status, StatusList, StatusListStatus, TenantList, Tenants,
-    Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    DpopProofError, Error, ErrorKind, Excerpt, FeedClaim, FetchAuthorization, Identity, InvalidRevocation,
+    InvalidScope, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, JsonError, NumericDate, Part,
+    Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
+    Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
+    SecurityEventError, SecurityEvents, SecurityEventsBuilder, SkippedKey, StartPolicy, Status, StatusList,
+    StatusListStatus, SystemClock, TenantList, Tenants, TokenRef, Transmitter, Unverified, Verdict, Verifier,
+    VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
 #[cfg(feature = "dpop")]
-pub use scopegate::{Dpop, DpopNonces};
+pub use scopegate::{Dpop, DpopNonces, ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;
 
