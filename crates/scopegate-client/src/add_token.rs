@@ -45,8 +45,8 @@ use crate::error::config::ConfigError;
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
 ///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.
 /// 5. If the response to a bound token is `401` with the error `use_dpop_nonce` and a nonce, the
-///    request is retried once with this nonce (RFC 9449 §9). The last nonce of any response is stored
-///    for the next requests.
+///    request is retried once with this nonce (RFC 9449 §9). The last nonce of any response is
+///    stored for the next requests.
 /// 6. Otherwise, or if there is no other token, the response is returned.
 ///
 /// A request can be retried if its body is empty, or if bodies are
@@ -69,8 +69,8 @@ use crate::error::config::ConfigError;
 ///
 /// - After a rejection behind it, the first request is retried, although the API may have acted on
 ///   it.
-/// - `reqwest` keeps the `DPoP` header of a bound token, and its policies have no access to headers.
-///   The proof is useless without the token, but it shows the URL and the public key.
+/// - `reqwest` keeps the `DPoP` header of a bound token, and its policies have no access to
+///   headers. The proof is useless without the token, but it shows the URL and the public key.
 /// - A nonce behind it is taken for the API's. The API's next response corrects it, by one retry.
 ///
 /// So use [`Policy::none`](https://docs.rs/reqwest/latest/reqwest/redirect/struct.Policy.html).

@@ -151,8 +151,8 @@ impl AccessToken {
     /// ```
     ///
     /// # Errors
-    /// Returns [`SignProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI, and
-    /// [`SignProofError::NoRandomness`] if the system has no randomness.
+    /// Returns [`SignProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI,
+    /// and [`SignProofError::NoRandomness`] if the system has no randomness.
     pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, SignProofError> {
         self.dpop_proof_with(method, uri, None)
     }
@@ -160,9 +160,9 @@ impl AccessToken {
     /// Returns the `DPoP` header for the retry of a request after this response, or `None` for a
     /// bearer token.
     ///
-    /// The proof has the nonce of the response. If the API gives each request its own nonce, the last
-    /// [stored](Self::store_dpop_nonce) one may be that of a parallel request. If the response has no
-    /// valid nonce, the proof has the last stored one.
+    /// The proof has the nonce of the response. If the API gives each request its own nonce, the
+    /// last [stored](Self::store_dpop_nonce) one may be that of a parallel request. If the response
+    /// has no valid nonce, the proof has the last stored one.
     ///
     /// # Errors
     /// Returns an error as [`dpop_proof`](Self::dpop_proof) does.
@@ -193,8 +193,8 @@ impl AccessToken {
     ///
     /// If the response is a 401 with the error `use_dpop_nonce` and this returns true, repeat the
     /// request once with a [proof for the retry](Self::dpop_proof_after).
-    /// [`AddToken`](crate::AddToken) does this for you. A nonce has at most 1,024 characters, and the
-    /// last 64 nonces are stored.
+    /// [`AddToken`](crate::AddToken) does this for you. A nonce has at most 1,024 characters, and
+    /// the last 64 nonces are stored.
     pub fn store_dpop_nonce(&self, uri: &Uri, response: &HeaderMap) -> bool {
         Target::of_uri(uri).is_ok_and(|target| self.store_nonce_of(&target.origin, response))
     }

@@ -60,14 +60,14 @@ use crate::replay::outage::Outage;
 /// 3. 1,024 requests of this store wait for the server.
 ///
 /// If the connection is lost, or there is no response for half of the timeout, the command is sent
-/// again on another connection, once. The first attempt still counts if its response comes first. The
-/// value of the key shows whether one of the two has written it, so a valid proof is not taken for a
-/// replay. A connection is replaced for a late response when it is a second old.
+/// again on another connection, once. The first attempt still counts if its response comes first.
+/// The value of the key shows whether one of the two has written it, so a valid proof is not taken
+/// for a replay. A connection is replaced for a late response when it is a second old.
 ///
 /// A lost connection is opened again when a request needs it. After a failure, the next attempt
-/// follows after at most 100 ms, doubled up to 1 s, with jitter. The same applies if a new connection
-/// rejects writes, as a replica's does. Until then, requests with proofs fail at once. The failure is
-/// logged once a minute at most, and the recovery too.
+/// follows after at most 100 ms, doubled up to 1 s, with jitter. The same applies if a new
+/// connection rejects writes, as a replica's does. Until then, requests with proofs fail at once.
+/// The failure is logged once a minute at most, and the recovery too.
 #[derive(Clone)]
 pub struct RedisReplayStore {
     shared: Arc<Shared>,

@@ -21,8 +21,8 @@ impl<R> AddToken<R> {
     /// retried, because the API may have acted on it before the redirect. A URL that redirects to
     /// itself is not recognized.
     ///
-    /// A proof of a bound token is for the first URL only, and `reqwest` does not drop it on the way to
-    /// another host. For such an API, use a client with
+    /// A proof of a bound token is for the first URL only, and `reqwest` does not drop it on the way
+    /// to another host. For such an API, use a client with
     /// [`Policy::none`](reqwest::redirect::Policy::none).
     ///
     /// ```

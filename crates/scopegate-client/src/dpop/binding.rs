@@ -25,8 +25,8 @@ impl Binding {
 
     /// Signs a proof for one request. It has this nonce, or else the last nonce of the server.
     ///
-    /// A retry needs the nonce of the response that requires it. The last one may be that of another
-    /// response, because servers may give each request its own.
+    /// A retry needs the nonce of the response that requires it. The last one may be that of
+    /// another response, because servers may give each request its own.
     pub(crate) fn proof(
         &self,
         role: Role,

@@ -46,10 +46,10 @@ impl RedisReplayStoreBuilder {
     /// Sets how long a request waits for the server, with its second attempt. Default: 250 ms.
     /// Range: 10–900 ms.
     ///
-    /// If there is no response for half of it, the command is sent on another connection too, and the
-    /// first response counts. The verifier gives up after 1 s. A server in the same network responds
-    /// within a millisecond. [`Redis::timeout`] applies to opening a connection, which goes on when a
-    /// request gives up.
+    /// If there is no response for half of it, the command is sent on another connection too, and
+    /// the first response counts. The verifier gives up after 1 s. A server in the same network
+    /// responds within a millisecond. [`Redis::timeout`] applies to opening a connection, which
+    /// goes on when a request gives up.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

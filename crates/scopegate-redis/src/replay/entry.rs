@@ -32,7 +32,8 @@ impl Entry {
         Ok(used)
     }
 
-    /// Decides after two commands. If one of them has found an entry, the other may have written it.
+    /// Decides after two commands. If one of them has found an entry, the other may have written
+    /// it.
     pub(super) async fn verdict(
         &self,
         used: ProofUse,

@@ -31,12 +31,12 @@ pub trait ReplayStore: Send + Sync + 'static {
         proof: UsedProof,
     ) -> Pin<Box<dyn Future<Output = Result<ProofUse, ReplayStoreError>> + Send>>;
 
-    /// Returns a number that clones of one store share, and no other store of this type has. Default:
-    /// `None`, so that only clones of one [`Dpop`](crate::Dpop) share the store.
+    /// Returns a number that clones of one store share, and no other store of this type has.
+    /// Default: `None`, so that only clones of one [`Dpop`](crate::Dpop) share the store.
     ///
-    /// A request may pass two layers, whose verifiers have clones of one store. Its proof is recorded
-    /// once if the store has an identity, and is rejected as a replay of itself otherwise. Return the
-    /// address of the state that clones share: `Some(Arc::as_ptr(&self.state).addr())`.
+    /// A request may pass two layers, whose verifiers have clones of one store. Its proof is
+    /// recorded once if the store has an identity, and is rejected as a replay of itself otherwise.
+    /// Return the address of the state that clones share: `Some(Arc::as_ptr(&self.state).addr())`.
     fn identity(&self) -> Option<usize> {
         None
     }
@@ -95,9 +95,9 @@ impl UsedProof {
     /// Returns how long a shared store must keep the proof: until its `iat` is older than any
     /// [`max_age`](crate::Dpop::max_age), which is 300 s, and 30 s more.
     ///
-    /// Instances may have different settings while a service is updated, so the time does not depend
-    /// on this verifier's. The 30 s are for instances whose clock is behind, and for records that
-    /// arrive late at the store.
+    /// Instances may have different settings while a service is updated, so the time does not
+    /// depend on this verifier's. The 30 s are for instances whose clock is behind, and for records
+    /// that arrive late at the store.
     pub fn retention(&self) -> Duration {
         let seconds = self.issued_at.plus(MAX_AGE).as_secs_f64() - self.now.as_secs_f64();
         Duration::try_from_secs_f64(seconds).unwrap_or_default() + CLOCK_MARGIN

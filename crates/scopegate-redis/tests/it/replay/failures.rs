@@ -125,7 +125,8 @@ async fn read_only_replica_gets_few_connections() {
         assert!(error.contains("command rejected with READONLY"), "{error}");
         tokio::task::yield_now().await;
     }
-    // The retry of the first call, and one after each delay. The shortest is 50 ms. One is the test's.
+    // The retry of the first call, and one after each delay. The shortest is 50 ms. One is the
+    // test's.
     let expected = 2 + u64::try_from(begun.elapsed().as_millis() / 50).unwrap();
     let opened = connections(&server).await - before;
     assert!((2..=expected).contains(&opened), "{opened}, expected {expected}");

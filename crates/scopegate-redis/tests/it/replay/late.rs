@@ -1,5 +1,5 @@
-//! Responses that arrive after half of the time limit: the result for each order of the two attempts.
-//! The table is in `docs/design/dpop-redis.md`.
+//! Responses that arrive after half of the time limit: the result for each order of the two
+//! attempts. The table is in `docs/design/dpop-redis.md`.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ type Recorded = JoinHandle<Result<ProofUse, ReplayStoreError>>;
 /// The time of the runtime stands still, also while it waits for sockets, and however busy the
 /// machine is.
 struct StoppedTime {
-    /// The runtime does not advance the time while a blocking task runs, which ends with this value.
+    /// The runtime does not advance the time while a blocking task runs, which ends with this
+    /// value.
     _task: mpsc::Sender<()>,
 }
 
