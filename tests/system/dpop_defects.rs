@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, Response};
 use axum::routing::post;
 use scopegate_axum::{Dpop, DpopNonces, Issuer, RequireScope, Verifier};
 use scopegate_issuer::{
-    Algorithm, Certificate, CertificateDefect, DpopDefect, DpopRequest, Event, LocalIssuer, Mint, Proof,
+    Algorithm, Certificate, CertificateDefect, DpopDefect, DpopProof, DpopRequest, Event, LocalIssuer, Mint,
     Rehearsal, SigningKey,
 };
 use tower::ServiceExt as _;
@@ -41,7 +41,7 @@ fn errors(headers: &HeaderMap) -> Vec<&str> {
 
 /// Sends the requests of a defect. Returns a description if the last one is accepted, or another one
 /// rejected.
-async fn surprise(app: &Router, proof: &Proof, token: &Mint, defect: DpopDefect) -> Option<String> {
+async fn surprise(app: &Router, proof: &DpopProof, token: &Mint, defect: DpopDefect) -> Option<String> {
     let requests = proof.broken_requests(token, defect);
     let (last, valid) = requests.split_last().unwrap();
     for request in valid {
@@ -64,7 +64,7 @@ async fn every_dpop_defect_is_rejected_with_its_error() {
     let token = local.mint();
     let mut surprises = Vec::new();
     for alg in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256] {
-        let proof = Proof::new(&SigningKey::generate(alg), "POST", URL);
+        let proof = DpopProof::new(&SigningKey::generate(alg), "POST", URL);
         assert_eq!(send(&app, &proof.request(&token)).await.status(), 200, "{alg}");
         for defect in DpopDefect::ALL.iter().filter(|defect| !defect.needs_nonces()) {
             surprises
@@ -80,7 +80,7 @@ async fn every_defect_is_rejected_if_nonces_are_required() {
     let local = LocalIssuer::start().await.unwrap();
     let app = app(&local, Dpop::accept().nonces(&DpopNonces::new())).await;
     let token = local.mint();
-    let proof = Proof::new(&SigningKey::generate(Algorithm::ES256), "POST", URL);
+    let proof = DpopProof::new(&SigningKey::generate(Algorithm::ES256), "POST", URL);
     let challenge = send(&app, &proof.request(&token)).await;
     assert_eq!((challenge.status().as_u16(), errors(challenge.headers())), (401, vec!["use_dpop_nonce"]));
     let proof = proof.nonce(challenge.headers()["dpop-nonce"].to_str().unwrap());
@@ -121,7 +121,7 @@ async fn rotation_rejects_no_proven_request() {
     let local = LocalIssuer::start().await.unwrap();
     let app = app(&local, Dpop::require()).await;
     let key = SigningKey::generate(Algorithm::ES256);
-    let proof = Proof::new(&key, "POST", URL);
+    let proof = DpopProof::new(&key, "POST", URL);
     let is_accepted = move |token: String| {
         let (app, proof) = (app.clone(), proof.clone().token(&token).sign());
         async move {

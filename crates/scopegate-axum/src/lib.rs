@@ -308,20 +308,20 @@ pub use scopegate::http::{
 };
 pub use scopegate::{
     AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, ClaimPath, ClientAuthError,
-    ClientAuthentication, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
-    FetchAuthorization, Identity, Introspection, InvalidRevocation, Issuer, IssuerStatus,
-    IssuerWithoutAudience, Issuers, NumericDate, Principal, PrivateKey, ProofError, Received, RefreshOutcome,
-    RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
-    RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
-    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret, SecurityEventError, SecurityEvents,
-    SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status, StatusList, StatusListStatus, TenantList,
-    Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of,
-    any_of,
+    ClientAuthentication, Clock, ConfigError, Decision, Denied, DpopProofError, Error, ErrorKind, Excerpt,
+    FeedClaim, FetchAuthorization, Identity, Introspection, InvalidRevocation, InvalidScope, Issuer,
+    IssuerStatus, IssuerWithoutAudience, Issuers, JsonError, NumericDate, Part, Principal, PrivateKey,
+    Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation,
+    RevocationError, RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus,
+    RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret,
+    SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, SkippedKey, StartPolicy,
+    Status, StatusList, StatusListStatus, SystemClock, TenantList, Tenants, TokenRef, Transmitter,
+    Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
 #[cfg(feature = "dpop")]
-pub use scopegate::{Dpop, DpopNonces};
+pub use scopegate::{Dpop, DpopNonces, ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;
 

@@ -32,8 +32,9 @@ use crate::error::config::ConfigError;
 ///
 /// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token.
 ///    So is a request that already has an `Authorization` header.
-/// 2. The token is added (RFC 6750 §2.1). A bound token also gets a proof (RFC 9449 §7.1). If no token is available, the request is not sent, and
-///    the error is [`CallError::Token`](crate::CallError::Token).
+/// 2. The token is added (RFC 6750 §2.1). A bound token also gets a proof (RFC 9449 §7.1). If no
+///    token is available, the request is not sent, and the error is
+///    [`CallError::Token`](crate::CallError::Token).
 /// 3. If the response is `401`, the token is discarded for this API, and the request is retried
 ///    once with a new token. The status decides (RFC 9110 §15.5.2), because an error is optional. A
 ///    `401` is not about the token if a challenge has the error `use_dpop_nonce`,
@@ -44,7 +45,8 @@ use crate::error::config::ConfigError;
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
 ///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.
 /// 5. If the response to a bound token is `401` with the error `use_dpop_nonce` and a nonce, the
-///    request is retried once with the nonce (RFC 9449 §9). Nonces of other responses are stored.
+///    request is retried once with this nonce (RFC 9449 §9). The last nonce of any response is
+///    stored for the next requests.
 /// 6. Otherwise, or if there is no other token, the response is returned.
 ///
 /// A request can be retried if its body is empty, or if bodies are
@@ -62,10 +64,16 @@ use crate::error::config::ConfigError;
 ///
 /// If a layer follows redirects, put it outside of this layer. Each step is then checked against
 /// the origin, so no other origin gets the token. If the HTTP client follows redirects itself, it
-/// must drop `Authorization` on the way to another host, as `reqwest` does. `reqwest` keeps the `DPoP`
-/// header of a bound token: the proof is useless without the token, but it shows the URL and the public
-/// key, so use [`Policy::none`](https://docs.rs/reqwest/latest/reqwest/redirect/struct.Policy.html). A
-/// rejection behind a redirect then makes this layer retry the first request, although the API may have acted on it.
+/// must drop `Authorization` on the way to another host, as `reqwest` does. This layer cannot see
+/// such a redirect:
+///
+/// - After a rejection behind it, the first request is retried, although the API may have acted on
+///   it.
+/// - `reqwest` keeps the `DPoP` header of a bound token, and its policies have no access to
+///   headers. The proof is useless without the token, but it shows the URL and the public key.
+/// - A nonce behind it is taken for the API's. The API's next response corrects it, by one retry.
+///
+/// So use [`Policy::none`](https://docs.rs/reqwest/latest/reqwest/redirect/struct.Policy.html).
 ///
 /// ```
 /// use http::Request;

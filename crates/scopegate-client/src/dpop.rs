@@ -17,7 +17,7 @@ use scopegate_proto::clock::Clock;
 use crate::dpop::binding::Binding;
 use crate::dpop::key::DpopKey;
 use crate::dpop::nonces::Nonces;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 
 /// The header of a proof (RFC 9449 §4.1).
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -42,8 +42,8 @@ impl Dpop {
     }
 
     /// Returns the key for the next token.
-    pub(crate) fn next_binding(&self, clock: &Arc<dyn Clock>) -> Result<Binding, ProofError> {
-        let key = self.key.next_key().ok_or(ProofError::NoRandomness)?;
+    pub(crate) fn next_binding(&self, clock: &Arc<dyn Clock>) -> Result<Binding, SignProofError> {
+        let key = self.key.next_key().ok_or(SignProofError::NoRandomness)?;
         Ok(Binding::new(key, Arc::clone(&self.nonces), Arc::clone(clock)))
     }
 }

@@ -30,7 +30,7 @@ use crate::endpoint::request::Grant;
 use crate::endpoint::response::{TokenResponse, TokenResponseError, TokenTypes};
 use crate::endpoint::transport::{Response, Transport, send};
 use crate::error::config::ConfigError;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use scopegate_proto::client_auth::Authenticator;
 use scopegate_proto::sent_secrets::SentSecrets;
 
@@ -140,13 +140,14 @@ impl TokenEndpoint {
         retry_after: &mut Option<Duration>,
     ) -> Result<TokenResponse, RequestError> {
         let (types, key) = self.types_and_key(endpoint).map_err(RequestError::Proof)?;
-        let (mut response, mut secrets) = self.post(endpoint, grant, key.as_ref()).await?;
+        let (mut response, mut secrets) = self.post(endpoint, grant, key.as_ref(), None).await?;
         // RFC 9449 §8: one retry, so that a server that never accepts its own nonce ends.
-        if key.as_ref().is_some_and(|key| key.store_nonce(&response) && requires_nonce(&response)) {
-            (response, secrets) = self.post(endpoint, grant, key.as_ref()).await?;
-            if let Some(key) = &key {
-                key.store_nonce(&response);
-            }
+        if let Some(key) = &key
+            && let Some(nonce) = key.store_nonce(&response)
+            && requires_nonce(&response)
+        {
+            (response, secrets) = self.post(endpoint, grant, Some(key), Some(nonce)).await?;
+            key.store_nonce(&response);
         }
         *retry_after = response.retry_after.and_then(|value| parse_retry_after(&value, self.clock.now()));
         let status = response.status;
@@ -175,7 +176,7 @@ impl TokenEndpoint {
     }
 
     /// Returns the accepted types of tokens, and the key for a bound token.
-    fn types_and_key(&self, endpoint: &Endpoint) -> Result<(TokenTypes, Option<RequestKey>), ProofError> {
+    fn types_and_key(&self, endpoint: &Endpoint) -> Result<(TokenTypes, Option<RequestKey>), SignProofError> {
         let Some(dpop) = &self.dpop else { return Ok((TokenTypes::Bearer, None)) };
         let binding = Arc::new(dpop.next_binding(&self.clock)?);
         let key = RequestKey { binding: Arc::clone(&binding), target: Target::of_url(endpoint.url.url())? };
@@ -190,6 +191,7 @@ impl TokenEndpoint {
         endpoint: &Endpoint,
         grant: &Grant,
         key: Option<&RequestKey>,
+        nonce: Option<Nonce>,
     ) -> Result<(Response, SentSecrets), RequestError> {
         let audience: &str = match &self.audience {
             AssertionAudience::Issuer(issuer) => issuer,
@@ -204,7 +206,7 @@ impl TokenEndpoint {
             post = post.header(AUTHORIZATION, header);
         }
         if let Some(RequestKey { binding, target }) = key {
-            let proof = binding.proof(Role::AuthorizationServer, "POST", target, None);
+            let proof = binding.proof(Role::AuthorizationServer, "POST", target, None, nonce);
             let proof = proof.map_err(RequestError::Proof)?;
             post = post.header(DPOP, proof.header());
             let nonce = proof.nonce.as_ref().map(Nonce::as_str);
@@ -222,7 +224,7 @@ struct RequestKey {
 }
 
 impl RequestKey {
-    fn store_nonce(&self, response: &Response) -> bool {
+    fn store_nonce(&self, response: &Response) -> Option<Nonce> {
         self.binding.store_nonce(Role::AuthorizationServer, &self.target.origin, &response.headers)
     }
 }

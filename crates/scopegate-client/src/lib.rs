@@ -133,6 +133,6 @@ pub use credentials::builder::ClientCredentialsBuilder;
 pub use dpop::key::DpopKey;
 pub use error::Error;
 pub use error::config::ConfigError;
-pub use error::proof::ProofError;
+pub use error::proof::SignProofError;
 pub use status::Status;
 pub use token::AccessToken;

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::dpop;
 use crate::dpop::binding::Binding;
-use crate::dpop::nonces::Role;
+use crate::dpop::nonces::{Nonce, Role};
 use crate::dpop::target::Target;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use scopegate_proto::client_auth::sha256;
 
 /// An access token.
@@ -33,7 +33,7 @@ struct Issued {
     bound: Option<Bound>,
 }
 
-/// The key of a sender-constrained token.
+/// The key of a bound token.
 struct Bound {
     binding: Arc<Binding>,
     /// The hash of the token, which each proof contains.
@@ -132,15 +132,15 @@ impl AccessToken {
     /// bearer token. [`AddToken`](crate::AddToken) does this for you.
     ///
     /// The proof is for this method and URL. It has the last [stored](Self::store_dpop_nonce) nonce
-    /// of the API. Get a new one for each request, and also for a retry: an API accepts a proof
-    /// once, and for about a minute. Its time is the time of the
+    /// of the API. Get a new one for each request, and [another one](Self::dpop_proof_after) for a
+    /// retry: an API accepts a proof once, and for about a minute. Its time is the time of the
     /// [clock](crate::ClientCredentialsBuilder::clock), which must be right.
     ///
     /// ```
     /// use http::{HeaderMap, Method, Request, Uri, header::AUTHORIZATION};
-    /// use scopegate_client::{AccessToken, ProofError};
+    /// use scopegate_client::{AccessToken, SignProofError};
     ///
-    /// fn add(token: &AccessToken, request: &mut Request<()>) -> Result<(), ProofError> {
+    /// fn add(token: &AccessToken, request: &mut Request<()>) -> Result<(), SignProofError> {
     ///     let proof = token.dpop_proof(request.method(), request.uri())?;
     ///     request.headers_mut().insert(AUTHORIZATION, token.header_value());
     ///     if let Some(proof) = proof {
@@ -151,12 +151,40 @@ impl AccessToken {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI, and
-    /// [`ProofError::NoRandomness`] if the system has no randomness.
-    pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, ProofError> {
+    /// Returns [`SignProofError::InvalidUri`] if the URI is not an absolute `http` or `https` URI,
+    /// and [`SignProofError::NoRandomness`] if the system has no randomness.
+    pub fn dpop_proof(&self, method: &Method, uri: &Uri) -> Result<Option<HeaderValue>, SignProofError> {
+        self.dpop_proof_with(method, uri, None)
+    }
+
+    /// Returns the `DPoP` header for the retry of a request after this response, or `None` for a
+    /// bearer token.
+    ///
+    /// The proof has the nonce of the response. If the API gives each request its own nonce, the
+    /// last [stored](Self::store_dpop_nonce) one may be that of a parallel request. If the response
+    /// has no valid nonce, the proof has the last stored one.
+    ///
+    /// # Errors
+    /// Returns an error as [`dpop_proof`](Self::dpop_proof) does.
+    pub fn dpop_proof_after(
+        &self,
+        response: &HeaderMap,
+        method: &Method,
+        uri: &Uri,
+    ) -> Result<Option<HeaderValue>, SignProofError> {
+        self.dpop_proof_with(method, uri, Nonce::from_headers(response))
+    }
+
+    /// Returns a proof with this nonce, or else with the last one of the API.
+    pub(crate) fn dpop_proof_with(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        nonce: Option<Nonce>,
+    ) -> Result<Option<HeaderValue>, SignProofError> {
         let Some(Bound { binding, ath }) = &self.0.bound else { return Ok(None) };
         let target = Target::of_uri(uri)?;
-        let proof = binding.proof(Role::ResourceServer, method.as_str(), &target, Some(ath))?;
+        let proof = binding.proof(Role::ResourceServer, method.as_str(), &target, Some(ath), nonce)?;
         Ok(Some(proof.header()))
     }
 
@@ -164,16 +192,19 @@ impl AccessToken {
     /// returns whether there was a valid one. Call it with each response, also with status 200.
     ///
     /// If the response is a 401 with the error `use_dpop_nonce` and this returns true, repeat the
-    /// request once with a new [proof](Self::dpop_proof). [`AddToken`](crate::AddToken) does this
-    /// for you. A nonce has at most 1,024 characters, and the last 64 nonces are stored.
+    /// request once with a [proof for the retry](Self::dpop_proof_after).
+    /// [`AddToken`](crate::AddToken) does this for you. A nonce has at most 1,024 characters, and
+    /// the last 64 nonces are stored.
     pub fn store_dpop_nonce(&self, uri: &Uri, response: &HeaderMap) -> bool {
         Target::of_uri(uri).is_ok_and(|target| self.store_nonce_of(&target.origin, response))
     }
 
     /// Stores the nonce of a response of this API.
     pub(crate) fn store_nonce_of(&self, origin: &str, headers: &HeaderMap) -> bool {
-        let store = |bound: &Bound| bound.binding.store_nonce(Role::ResourceServer, origin, headers);
-        self.0.bound.as_ref().is_some_and(store)
+        let bound = self.0.bound.as_ref();
+        bound.is_some_and(|Bound { binding, .. }| {
+            binding.store_nonce(Role::ResourceServer, origin, headers).is_some()
+        })
     }
 
     pub(crate) fn scheme(&self) -> Scheme {

@@ -29,6 +29,13 @@ pub(crate) struct DpopState {
 /// The valid proof of a request. It is not recorded yet.
 pub(crate) struct Proven(proof_check::CheckedProof);
 
+impl Proven {
+    /// Returns the thumbprint of the key.
+    pub(crate) fn thumbprint(&self) -> &str {
+        &self.0.thumbprint
+    }
+}
+
 impl DpopState {
     pub(crate) fn new(requires_nonces: bool) -> Self {
         Self { nonce: requires_nonces.then(|| Mutex::new(random_nonce())), used: UsedProofs::default() }
@@ -67,11 +74,11 @@ impl DpopState {
         Ok(Some(Proven(checked)))
     }
 
-    /// Records a proof, and returns the thumbprint of its key.
-    pub(crate) fn record(&self, proven: Proven, now: u64) -> Result<String, OAuthError> {
+    /// Records a proof. This is the last step that can reject a request.
+    pub(crate) fn record(&self, proven: &Proven, now: u64) -> Result<(), OAuthError> {
         let Proven(proof) = proven;
         match self.used.record(&proof.thumbprint, &proof.id, proof.expires, now) {
-            Use::First => Ok(proof.thumbprint),
+            Use::First => Ok(()),
             Use::Replay => Err(OAuthError::InvalidDpopProof),
             Use::Full => Err(OAuthError::TooManyProofs),
         }

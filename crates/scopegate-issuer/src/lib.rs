@@ -58,18 +58,21 @@
 //! # Bound tokens
 //!
 //! A token request with a DPoP proof (RFC 9449 §5) gets a token that is bound to the key of the
-//! proof, with `cnf.jkt` and the type `DPoP`. [`Proof`] makes such proofs.
+//! proof, with `cnf.jkt` and the type `DPoP`. [`DpopProof`] makes such proofs.
 //!
 //! - The proof is checked as §4.3 requires: for `POST` and the URL of the token endpoint, at most
 //!   60 s old or 10 s ahead, with one use of its `jti`. It must have no `ath`. Otherwise, the
 //!   response is 400 `invalid_dpop_proof`. After 10,000 proofs in a minute, it is 503.
+//! - The URL is that of [`Pool::token_endpoint`], whatever the `Host` of the request is, as for an
+//!   issuer behind a proxy. So a proof for `localhost` is invalid at an issuer of `127.0.0.1`: sign
+//!   the URL of the metadata.
 //! - [`ClientConfig::dpop_bound_access_tokens`] requires a proof.
 //! - [`PoolConfig::dpop_nonces`] requires a nonce in the proof: 400 `use_dpop_nonce`.
 //! - [`ClientConfig::certificate`] binds the client's tokens to a certificate (RFC 8705 §3), with
 //!   `cnf.x5t#S256`. There is no TLS, so the client does not present it.
 //!
 //! To test an API, [`Mint::with_dpop_key`] and [`Mint::with_certificate`] bind minted tokens.
-//! [`Proof::broken_requests`] makes a request with each [`DpopDefect`].
+//! [`DpopProof::broken_requests`] makes a request with each [`DpopDefect`].
 //!
 //! # Opaque tokens
 //!
@@ -167,7 +170,7 @@ pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use mint::certificate::CertificateDefect;
 pub use pool::Pool;
-pub use proof::Proof;
+pub use proof::DpopProof;
 pub use proof::defect::DpopDefect;
 pub use proof::request::DpopRequest;
 pub use rehearsal::Rehearsal;

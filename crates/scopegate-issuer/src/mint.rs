@@ -122,7 +122,7 @@ impl Mint {
     }
 
     /// Binds the token to this key by `cnf.jkt` (DPoP, RFC 9449 §6.1). Requests with the token need a
-    /// [`Proof`](crate::Proof) of the key.
+    /// [`DpopProof`](crate::DpopProof) of the key.
     ///
     /// A token may be bound to a key and to a [certificate](Self::with_certificate).
     pub fn with_dpop_key(self, key: &SigningKey) -> Self {

@@ -22,7 +22,7 @@ use crate::mint::random_uuid;
 /// proof for an API names the request's token; a proof for the token endpoint does not.
 ///
 /// ```
-/// use scopegate_issuer::{Algorithm, LocalIssuer, Proof, SigningKey};
+/// use scopegate_issuer::{Algorithm, DpopProof, LocalIssuer, SigningKey};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = LocalIssuer::start().await?;
@@ -32,7 +32,7 @@ use crate::mint::random_uuid;
 /// let client = issuer.client("reader").expect("the built-in configuration has this client");
 /// let response = reqwest::Client::new()
 ///     .post(issuer.token_endpoint())
-///     .header("dpop", Proof::new(&key, "POST", &issuer.token_endpoint()).sign())
+///     .header("dpop", DpopProof::new(&key, "POST", &issuer.token_endpoint()).sign())
 ///     .basic_auth(client.id(), Some(client.secret()))
 ///     .form(&[("grant_type", "client_credentials")])
 ///     .send()
@@ -42,7 +42,7 @@ use crate::mint::random_uuid;
 ///
 /// // … or a test mints it, and proves each request.
 /// let token = issuer.mint().with_dpop_key(&key).sign();
-/// let proof = Proof::new(&key, "GET", "https://api.example/orders").token(&token).sign();
+/// let proof = DpopProof::new(&key, "GET", "https://api.example/orders").token(&token).sign();
 /// let authorization = format!("DPoP {token}");
 /// # let _ = (proof, authorization); Ok(()) }
 /// ```
@@ -51,7 +51,7 @@ use crate::mint::random_uuid;
 /// [`broken_requests`](Self::broken_requests) returns the headers of requests that an API must reject.
 #[derive(Clone, Debug)]
 #[must_use = "a proof does nothing until it is signed"]
-pub struct Proof {
+pub struct DpopProof {
     key: SigningKey,
     method: String,
     url: String,
@@ -62,7 +62,7 @@ pub struct Proof {
     raw_payload: Option<String>,
 }
 
-impl Proof {
+impl DpopProof {
     /// Creates a proof of this key for requests with this method and URL. The URL has neither query
     /// nor fragment.
     pub fn new(key: &SigningKey, method: &str, url: &str) -> Self {

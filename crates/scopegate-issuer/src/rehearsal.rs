@@ -80,10 +80,10 @@ use crate::pool::Pool;
 /// of them:
 ///
 /// ```
-/// # use scopegate_issuer::{Algorithm, LocalIssuer, Proof, Rehearsal, SigningKey};
+/// # use scopegate_issuer::{Algorithm, DpopProof, LocalIssuer, Rehearsal, SigningKey};
 /// # async fn rehearse(issuer: LocalIssuer) {
 /// let key = SigningKey::generate(Algorithm::ES256);
-/// let proof = Proof::new(&key, "GET", "https://api.example/orders");
+/// let proof = DpopProof::new(&key, "GET", "https://api.example/orders");
 /// let is_accepted = move |token: String| {
 ///     let headers = [("authorization", format!("DPoP {token}")), ("dpop", proof.clone().token(&token).sign())];
 ///     async move {

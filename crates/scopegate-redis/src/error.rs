@@ -155,12 +155,13 @@ impl Error for RedisError {
 }
 
 /// An error with its causes in one line, for the status of a source.
-pub(crate) struct Chain(pub(crate) RedisError);
+pub(crate) struct Chain<E = RedisError>(pub(crate) E);
 
-impl fmt::Display for Chain {
+impl<E: std::borrow::Borrow<RedisError>> fmt::Display for Chain<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)?;
-        let mut cause = self.0.source();
+        let error = self.0.borrow();
+        fmt::Display::fmt(error, f)?;
+        let mut cause = error.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;
             cause = error.source();

@@ -43,7 +43,7 @@
 //!
 //! # Used proofs
 //!
-//! Use [`RedisReplayStore`] if several instances accept sender-constrained tokens (DPoP), so that
+//! Use [`RedisReplayStore`] if several instances accept bound tokens (DPoP), so that
 //! all of them together accept a proof once. Each request with a proof waits for one command. If the
 //! server cannot record it, the request gets a 503. Bearer tokens are not affected.
 //!

@@ -4,19 +4,20 @@
 //! `jti`, in base64url. The value is the number of the call that has written it.
 
 mod builder;
+mod entry;
 mod link;
+mod opened;
 mod outage;
 mod server;
 
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::Cmd;
 use scopegate::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 use scopegate_proto::base64url;
 use tokio::sync::Semaphore;
@@ -25,7 +26,9 @@ use tokio::time::timeout;
 use crate::connection::Redis;
 use crate::error::{Chain, RedisError};
 pub use crate::replay::builder::RedisReplayStoreBuilder;
-use crate::replay::link::{Link, Opened};
+use crate::replay::entry::Entry;
+use crate::replay::link::Link;
+use crate::replay::opened::Opened;
 use crate::replay::outage::Outage;
 
 /// Used DPoP proofs that a fleet shares through a server (RFC 9449 §11.1). Pass it to
@@ -52,18 +55,19 @@ use crate::replay::outage::Outage;
 /// If the use of a proof cannot be recorded, the request gets a 503 with `Retry-After`. The proof
 /// may be used up then, so the client signs another one. The reasons are:
 ///
-/// 1. The server does not respond to two attempts, each within half of the
-///    [timeout](RedisReplayStoreBuilder::timeout).
+/// 1. The server does not respond within the [timeout](RedisReplayStoreBuilder::timeout).
 /// 2. The server cannot be reached, rejects the login, or has no memory left.
 /// 3. 1,024 requests of this store wait for the server.
 ///
 /// If the connection is lost, or there is no response for half of the timeout, the command is sent
-/// again on another connection, once. The value of the key shows whether the first command was
-/// executed, so a valid proof is not taken for a replay.
+/// again on another connection, once. The first attempt still counts if its response comes first.
+/// The value of the key shows whether one of the two has written it, so a valid proof is not taken
+/// for a replay. A connection is replaced for a late response when it is a second old.
 ///
 /// A lost connection is opened again when a request needs it. After a failure, the next attempt
-/// follows after at most 100 ms, doubled up to 1 s, with jitter. Until then, requests with proofs
-/// fail at once. The failure is logged once a minute at most, and the recovery too.
+/// follows after at most 100 ms, doubled up to 1 s, with jitter. The same applies if a new
+/// connection rejects writes, as a replica's does. Until then, requests with proofs fail at once.
+/// The failure is logged once a minute at most, and the recovery too.
 #[derive(Clone)]
 pub struct RedisReplayStore {
     shared: Arc<Shared>,
@@ -124,6 +128,10 @@ impl ReplayStore for RedisReplayStore {
             recorded
         })
     }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.shared).addr())
+    }
 }
 
 impl Shared {
@@ -134,19 +142,57 @@ impl Shared {
         let entry = self.entry(proof.key(), proof.retention());
         let address = || self.link.address().to_owned();
         let waited = timeout(self.limit, self.record_or_retry(&entry)).await;
-        waited.unwrap_or_else(|_| Err(reason(RedisError::Timeout { address: address(), limit: self.limit })))
+        waited.unwrap_or_else(|_| Err(reason(&RedisError::Timeout { address: address(), limit: self.limit })))
     }
 
     async fn record_or_retry(&self, entry: &Entry) -> Result<ProofUse, ReplayStoreError> {
         let opened = self.link.get().await?;
-        match timeout(self.limit / 2, entry.insert(&opened)).await {
-            Ok(Ok(used)) => return Ok(used),
-            Ok(Err(error)) if !helps_another_connection(&error) => return Err(reason(error)),
-            Ok(Err(_)) => self.link.replace(&opened),
-            Err(_) => self.link.replace_stalled(&opened),
+        let mut first = pin!(entry.insert(&opened));
+        let response = match timeout(self.limit / 2, &mut first).await {
+            Ok(response) => response,
+            Err(_) if self.link.replace_stalled(&opened) => return self.race(entry, &opened, first).await,
+            Err(_) => first.await,
+        };
+        match response {
+            Ok(used) => Ok(used),
+            Err(error) if !helps_another_connection(&error) => Err(reason(&error)),
+            Err(error) => {
+                self.link.replace(&opened, &error);
+                let other = self.link.get().await?;
+                let used = self.insert_again(entry, &other).await?;
+                entry.verdict(used, &other).await
+            }
         }
-        let opened = self.link.get().await?;
-        entry.insert_again(&opened).await.map_err(reason)
+    }
+
+    /// Sends the command on another connection too, and decides by the response that arrives first.
+    async fn race(
+        &self,
+        entry: &Entry,
+        late: &Arc<Opened>,
+        first: impl Future<Output = Result<ProofUse, RedisError>>,
+    ) -> Result<ProofUse, ReplayStoreError> {
+        let first = async {
+            let response = first.await;
+            let used = response.inspect_err(|error| self.link.replace(late, error));
+            used.map(|used| (used, Arc::clone(late))).map_err(|error| reason(&error))
+        };
+        let retry = async {
+            let other = self.link.after(late).await?;
+            self.insert_again(entry, &other).await.map(|used| (used, other))
+        };
+        let (used, opened) = first_success(first, retry).await?;
+        entry.verdict(used, &opened).await
+    }
+
+    async fn insert_again(&self, entry: &Entry, other: &Arc<Opened>) -> Result<ProofUse, ReplayStoreError> {
+        let response = entry.insert(other).await;
+        if let Err(error) = &response
+            && helps_another_connection(error)
+        {
+            self.link.replace(other, error);
+        }
+        response.map_err(|error| reason(&error))
     }
 
     fn entry(&self, key: [u8; 16], retention: Duration) -> Entry {
@@ -157,38 +203,15 @@ impl Shared {
     }
 }
 
-/// What one call writes.
-struct Entry {
-    key: String,
-    number: u64,
-    retention: Duration,
-}
-
-impl Entry {
-    /// Writes the entry, if there is none.
-    async fn insert(&self, opened: &Opened) -> Result<ProofUse, RedisError> {
-        let mut command = redis::cmd("SET");
-        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX / 2).saturating_add(1);
-        command.arg(&self.key).arg(self.number).arg("NX").arg("PX").arg(retention);
-        let response: Option<String> = opened.connection.concurrent_command(&command).await?;
-        match response.as_deref() {
-            Some("OK") => Ok(ProofUse::First),
-            None => Ok(ProofUse::Repeated),
-            Some(_) => Err(RedisError::UnexpectedResponse { expected: "`OK` or nothing" }),
-        }
-    }
-
-    /// Writes the entry after an attempt that had no response. That attempt may have written it.
-    async fn insert_again(&self, opened: &Opened) -> Result<ProofUse, RedisError> {
-        if self.insert(opened).await? == ProofUse::First {
-            return Ok(ProofUse::First);
-        }
-        let stored: Option<String> = opened.connection.concurrent_command(&Cmd::get(&self.key)).await?;
-        match stored {
-            Some(number) if number == self.number.to_string() => Ok(ProofUse::First),
-            Some(_) => Ok(ProofUse::Repeated),
-            None => Err(RedisError::UnexpectedResponse { expected: "the entry that `SET` has found" }),
-        }
+/// Returns the success that comes first. If both fail, returns the error that comes last.
+async fn first_success<T, E>(
+    one: impl Future<Output = Result<T, E>>,
+    other: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    tokio::select! {
+        result = &mut one => if result.is_ok() { result } else { other.await },
+        result = &mut other => if result.is_ok() { result } else { one.await },
     }
 }
 
@@ -203,7 +226,7 @@ fn helps_another_connection(error: &RedisError) -> bool {
     }
 }
 
-fn reason(error: RedisError) -> ReplayStoreError {
+fn reason(error: &RedisError) -> ReplayStoreError {
     ReplayStoreError::new(Chain(error).to_string())
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::dpop::nonce::DpopNonces;
 use crate::dpop::proof::ProofRules;
 use crate::dpop::replay::memory::MemoryStore;
-use crate::dpop::replay::{ReplayStore, Store};
+use crate::dpop::replay::{MAX_AGE, ReplayStore, SharedStore, Store};
 use crate::dpop::target::Target;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
@@ -72,7 +72,7 @@ pub struct Dpop {
     nonces: Option<DpopNonces>,
     nonce_lifetime: Duration,
     replay_capacity: usize,
-    replay_store: Option<Arc<dyn ReplayStore>>,
+    replay_store: Option<SharedStore>,
     /// The store in memory, which clones share. It is created by the first verifier.
     memory: Arc<OnceLock<Arc<MemoryStore>>>,
 }
@@ -149,7 +149,8 @@ impl Dpop {
     /// Sets the maximum age of a proof, by its `iat`. Default: 60 s. Range: 1 s–300 s. It applies with
     /// [nonces](Self::nonces) too: RFC 9449 §4.3 (11) leaves that to the server.
     ///
-    /// Used proofs are stored for this time, so a longer time needs more memory.
+    /// Memory holds used proofs for this time, so a longer time needs more of it. A
+    /// [shared store](Self::replay_store) holds them for the longest age, so instances may differ.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self.with_own_store()
@@ -210,7 +211,7 @@ impl Dpop {
     /// Without it, each of several instances accepts a proof once. `scopegate_redis::RedisReplayStore`
     /// is such a store.
     pub fn replay_store(mut self, store: impl ReplayStore) -> Self {
-        self.replay_store = Some(Arc::new(store));
+        self.replay_store = Some(SharedStore::new(store));
         self
     }
 
@@ -239,7 +240,7 @@ impl Dpop {
         let second = Duration::from_secs(1);
         let origin = self.origin.as_deref().ok_or(ConfigError::MissingOrigin)?;
         let target = Target::new(origin, &self.path_prefix)?;
-        ConfigError::check_range("age of DPoP proofs", self.max_age, second..=300 * second, "1 s to 300 s")?;
+        ConfigError::check_range("age of DPoP proofs", self.max_age, second..=MAX_AGE, "1 s to 300 s")?;
         let skews = Duration::ZERO..=60 * second;
         ConfigError::check_range("clock skew of DPoP proofs", self.max_clock_skew, skews, "0 s to 60 s")?;
         let lifetimes = 10 * second..=3600 * second;
@@ -261,7 +262,7 @@ impl Dpop {
         let window = self.max_age + self.max_clock_skew;
         let memory = || Arc::new(MemoryStore::new(self.replay_capacity, window));
         let store = match &self.replay_store {
-            Some(store) => Store::Shared(Arc::clone(store)),
+            Some(store) => Store::Shared(store.clone()),
             None => Store::Memory(Arc::clone(self.memory.get_or_init(memory))),
         };
         let rules = ProofRules {

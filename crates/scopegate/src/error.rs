@@ -18,7 +18,7 @@ use scopegate_proto::scope::Scopes;
 
 use crate::claims::token_ref::TokenRef;
 use crate::denied::Denied;
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::error::authentication::AuthenticationError;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
@@ -178,7 +178,7 @@ pub enum Error {
     PeerAddressUnknown,
     /// The token is valid and bound to a key, and the DPoP proof of the request is rejected
     /// (RFC 9449 §4.3).
-    InvalidProof(ProofError),
+    InvalidProof(DpopProofError),
     /// The token and the proof are valid, but it is unknown whether the proof was used before. The
     /// store of used proofs is full or unreachable.
     #[non_exhaustive]

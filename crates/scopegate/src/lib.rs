@@ -219,7 +219,7 @@ pub use decision::{Decision, Verdict};
 pub use denied::Denied;
 #[cfg(feature = "http")]
 pub use dpop::Dpop;
-pub use dpop::error::ProofError;
+pub use dpop::error::DpopProofError;
 #[cfg(feature = "http")]
 pub use dpop::nonce::DpopNonces;
 #[cfg(feature = "http")]

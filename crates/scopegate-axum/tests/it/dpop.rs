@@ -310,6 +310,24 @@ async fn two_verifiers_with_one_store_use_proof_once() {
 }
 
 #[tokio::test]
+async fn settings_with_clones_of_store_use_proof_once() {
+    // DP40: each layer's verifier has settings of its own.
+    let store = Shared(Arc::new(AtomicBool::new(false)));
+    let verifier_of = |store| verifier(Dpop::accept().replay_store(store));
+    let router = |inner| orders(&inner).layer(RequireToken::new(&verifier_of(store.clone())));
+    let request = proven("/orders");
+    let copy = again(&request);
+    let own = router(verifier_of(store.clone()));
+    assert_eq!(status(&own, request).await, 200);
+    assert_eq!(reason(&send(&own, copy).await), "proof_replayed");
+    // Another store has another identity, and its own record.
+    let other = Shared(Arc::new(AtomicBool::new(true)));
+    store.0.store(false, Ordering::Relaxed);
+    let response = send(&router(verifier_of(other)), proven("/orders")).await;
+    assert_eq!(reason(&response), "proof_replayed");
+}
+
+#[tokio::test]
 async fn denied_request_does_not_use_up_its_proof() {
     // DP25
     let verifier = accepting();
@@ -473,6 +491,7 @@ async fn metadata_follows_settings() {
 }
 
 /// A store whose responses arrive later.
+#[derive(Clone)]
 struct Shared(Arc<AtomicBool>);
 
 impl ReplayStore for Shared {
@@ -485,6 +504,10 @@ impl ReplayStore for Shared {
             tokio::task::yield_now().await;
             ready(Ok(if was_used { ProofUse::Repeated } else { ProofUse::First })).await
         })
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.0).addr())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 
 /// The error of a call with a token.
 #[non_exhaustive]
@@ -12,7 +12,7 @@ pub enum CallError<E> {
     /// No token is available, so no request was sent.
     Token(Error),
     /// No DPoP proof could be made for the token, so the request was not sent.
-    Proof(ProofError),
+    Proof(SignProofError),
     /// The error of the HTTP client.
     Call(E),
 }

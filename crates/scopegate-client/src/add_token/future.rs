@@ -17,10 +17,11 @@ use tower_service::Service;
 use crate::add_token::Api;
 use crate::add_token::call_error::CallError;
 use crate::add_token::rejection::rejection;
-use crate::add_token::retry::Retries;
+use crate::add_token::retry::{Retries, Retry};
 use crate::add_token::retry_body::RetryBody;
 use crate::dpop::DPOP;
-use crate::error::proof::ProofError;
+use crate::dpop::nonces::Nonce;
+use crate::error::proof::SignProofError;
 use crate::token::AccessToken;
 
 pin_project! {
@@ -128,13 +129,13 @@ impl<S, R> Attempt<S, R> {
         ready: &mut S,
         mut request: Request<B>,
         token: AccessToken,
-    ) -> Result<InFlight<S, R, B>, ProofError>
+    ) -> Result<InFlight<S, R, B>, SignProofError>
     where
         S: Service<Request<B>>,
         R: RetryBody<B>,
     {
         let copy = self.retry_body.copy(&request);
-        add(&token, &mut request)?;
+        add(&token, &mut request, None)?;
         Ok((ready.call(request), Sent { attempt: self, token, copy }))
     }
 
@@ -173,15 +174,14 @@ impl<S, R, B> Sent<S, R, B> {
                 retries.without_retry(response.status(), response.headers(), &token);
                 return Ok(response);
             };
-            match retries.after(response.status(), response.headers(), &token).await {
-                None => return Ok(response),
-                Some(other) => token = other,
-            }
+            let retry = retries.after(response.status(), response.headers(), &token).await;
+            let Some(Retry { token: other, nonce }) = retry else { return Ok(response) };
+            token = other;
             // The retry may need the connection.
             drop(response);
             let mut service = when_ready(fresh.clone()).await?;
             copy = retry_body.copy(&request);
-            add(&token, &mut request).map_err(CallError::Proof)?;
+            add(&token, &mut request, nonce).map_err(CallError::Proof)?;
             response = service.call(request).await.map_err(CallError::Call)?;
             token.store_nonce_of(&api.name, response.headers());
         }
@@ -189,8 +189,8 @@ impl<S, R, B> Sent<S, R, B> {
 }
 
 /// Adds the token, and a new proof if the token is bound.
-fn add<B>(token: &AccessToken, request: &mut Request<B>) -> Result<(), ProofError> {
-    let proof = token.dpop_proof(request.method(), request.uri())?;
+fn add<B>(token: &AccessToken, request: &mut Request<B>, nonce: Option<Nonce>) -> Result<(), SignProofError> {
+    let proof = token.dpop_proof_with(request.method(), request.uri(), nonce)?;
     request.headers_mut().insert(AUTHORIZATION, token.header_value());
     if let Some(proof) = proof {
         request.headers_mut().insert(DPOP, proof);

@@ -19,7 +19,7 @@ pub(super) enum Rejection {
     /// acted on the request.
     TokenMaybeLate,
     /// The proof lacks the nonce of this response.
-    Nonce,
+    Nonce(Nonce),
 }
 
 /// Returns the rejection in a response.
@@ -32,7 +32,7 @@ pub(super) enum Rejection {
 pub(super) fn rejection(status: StatusCode, headers: &HeaderMap, scheme: Scheme) -> Option<Rejection> {
     match verdict(status, headers)? {
         Verdict::Unauthenticated if scheme == Scheme::Dpop && requires_nonce(headers) => {
-            Nonce::from_headers(headers).map(|_| Rejection::Nonce)
+            Nonce::from_headers(headers).map(Rejection::Nonce)
         }
         Verdict::Unauthenticated => may_be_about_token(headers, scheme).then_some(Rejection::Token),
         Verdict::Denied => match token_error(headers, scheme)? {
@@ -154,7 +154,8 @@ mod tests {
         let required = (WWW_AUTHENTICATE, r#"DPoP error="use_dpop_nonce""#);
         let nonce = (HeaderName::from_static("dpop-nonce"), "n");
         let both = [required.clone(), nonce.clone()];
-        assert_eq!(response_to(Scheme::Dpop, 401, &both), Some(Rejection::Nonce));
+        let rejection = response_to(Scheme::Dpop, 401, &both);
+        assert!(matches!(rejection, Some(Rejection::Nonce(nonce)) if nonce.as_str() == "n"));
         assert_eq!(response_to(Scheme::Dpop, 401, &[required]), None, "no nonce");
         for status in [200, 400, 403, 503] {
             assert_eq!(response_to(Scheme::Dpop, status, &both), None, "{status}");

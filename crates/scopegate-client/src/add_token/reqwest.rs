@@ -8,7 +8,8 @@ use crate::add_token::call_error::CallError;
 use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
 use crate::dpop::DPOP;
-use crate::error::proof::ProofError;
+use crate::dpop::nonces::Nonce;
+use crate::error::proof::SignProofError;
 use crate::token::AccessToken;
 
 impl<R> AddToken<R> {
@@ -18,7 +19,11 @@ impl<R> AddToken<R> {
     /// `reqwest` follows redirects, and drops the token on the way to another host. A rejection
     /// behind a redirect is returned unchanged. The token stays cached and the request is not
     /// retried, because the API may have acted on it before the redirect. A URL that redirects to
-    /// itself is not recognized. A proof of a bound token is for the first URL only. For such an API, use a client that follows no redirects.
+    /// itself is not recognized.
+    ///
+    /// A proof of a bound token is for the first URL only, and `reqwest` does not drop it on the way
+    /// to another host. For such an API, use a client with
+    /// [`Policy::none`](reqwest::redirect::Policy::none).
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -54,10 +59,11 @@ impl<R> AddToken<R> {
         }
         let mut token = api.credentials.token_for(&api.name).await.map_err(CallError::Token)?;
         let mut retries = Retries::new(api);
+        let mut nonce = None;
         loop {
             let copy = request.try_clone();
             let requested = request.url().clone();
-            let proof = proof(&token, &request).map_err(CallError::Proof)?;
+            let proof = proof(&token, &request, nonce).map_err(CallError::Proof)?;
             request.headers_mut().insert(AUTHORIZATION, token.header_value());
             if let Some(proof) = proof {
                 request.headers_mut().insert(DPOP, proof);
@@ -74,16 +80,20 @@ impl<R> AddToken<R> {
             };
             match retries.after(response.status(), response.headers(), &token).await {
                 None => return Ok(response),
-                Some(other) => (token, request) = (other, copy),
+                Some(retry) => (token, nonce, request) = (retry.token, retry.nonce, copy),
             }
         }
     }
 }
 
 /// Returns a new proof for the request, if the token is bound.
-fn proof(token: &AccessToken, request: &Request) -> Result<Option<HeaderValue>, ProofError> {
-    let uri = request.url().as_str().parse().map_err(|_| ProofError::InvalidUri)?;
-    token.dpop_proof(request.method(), &uri)
+fn proof(
+    token: &AccessToken,
+    request: &Request,
+    nonce: Option<Nonce>,
+) -> Result<Option<HeaderValue>, SignProofError> {
+    let uri = request.url().as_str().parse().map_err(|_| SignProofError::InvalidUri)?;
+    token.dpop_proof_with(request.method(), &uri, nonce)
 }
 
 /// Returns the part of a URL that is sent.

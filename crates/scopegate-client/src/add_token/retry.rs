@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::add_token::Api;
 use crate::add_token::rejection::{Rejection, rejection};
 use crate::credentials::ClientCredentials;
+use crate::dpop::nonces::Nonce;
 use crate::token::AccessToken;
 use scopegate_proto::sent_secrets::SentSecrets;
 
@@ -21,6 +22,13 @@ pub(super) struct Retries<'a> {
     used_nonce: bool,
     /// The credentials of the request's current token.
     credentials: ClientCredentials,
+}
+
+/// The credentials of a retry.
+pub(super) struct Retry {
+    pub(super) token: AccessToken,
+    /// The nonce that the rejected request lacked.
+    pub(super) nonce: Option<Nonce>,
 }
 
 /// The scopes that challenges have added.
@@ -47,18 +55,17 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Returns the token for a retry, or `None` if the response is final. The nonce of the response
-    /// is already stored.
+    /// Returns the credentials of a retry, or `None` if the response is final.
     pub(super) async fn after(
         &mut self,
         status: StatusCode,
         headers: &HeaderMap,
         token: &AccessToken,
-    ) -> Option<AccessToken> {
+    ) -> Option<Retry> {
         let other = match rejection(status, headers, token.scheme())? {
-            Rejection::Nonce => {
+            Rejection::Nonce(nonce) => {
                 let is_first = !std::mem::replace(&mut self.used_nonce, true);
-                return is_first.then(|| token.clone());
+                return is_first.then(|| Retry { token: token.clone(), nonce: Some(nonce) });
             }
             Rejection::Token => {
                 self.discard(token);
@@ -81,7 +88,8 @@ impl<'a> Retries<'a> {
             Rejection::Scopes(_) => None,
         };
         // The API would reject the same token again.
-        other.filter(|other| !other.is_same(token))
+        let other = other.filter(|other| !other.is_same(token));
+        other.map(|token| Retry { token, nonce: None })
     }
 
     /// Handles the response of a request that cannot be retried. Discards a rejected token, so that

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::dpop::key::ProofKey;
 use crate::dpop::nonces::Nonce;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use scopegate_proto::client_auth::random_bytes;
 
 /// The request that a proof is for.
@@ -34,8 +34,8 @@ impl Proof {
         key: &ProofKey,
         request: &ProvenRequest<'_>,
         now: SystemTime,
-    ) -> Result<Self, ProofError> {
-        let id = base64url::encode(random_bytes().ok_or(ProofError::NoRandomness)?);
+    ) -> Result<Self, SignProofError> {
+        let id = base64url::encode(random_bytes().ok_or(SignProofError::NoRandomness)?);
         let issued_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut claims = json!({ "jti": id, "htm": request.method, "htu": request.htu, "iat": issued_at });
         if let Some(members) = claims.as_object_mut() {
@@ -43,7 +43,7 @@ impl Proof {
             let further = request.ath.map(|ath| ("ath", ath)).into_iter().chain(nonce);
             members.extend(further.map(|(name, value)| (name.to_owned(), value.into())));
         }
-        let text = key.sign(&claims).ok_or(ProofError::NoRandomness)?;
+        let text = key.sign(&claims).ok_or(SignProofError::NoRandomness)?;
         Ok(Self { text, id, nonce: request.nonce.cloned() })
     }
 

@@ -3,7 +3,7 @@
 use http::Uri;
 use url::Url;
 
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 
 /// The URL of a request.
 pub(crate) struct Target {
@@ -15,15 +15,15 @@ pub(crate) struct Target {
 
 impl Target {
     /// Reads the URL of a request to an API.
-    pub(crate) fn of_uri(uri: &Uri) -> Result<Self, ProofError> {
-        let (scheme, host) = uri.scheme_str().zip(uri.host()).ok_or(ProofError::InvalidUri)?;
-        Self::new(scheme, host, uri.port_u16(), uri.path()).ok_or(ProofError::InvalidUri)
+    pub(crate) fn of_uri(uri: &Uri) -> Result<Self, SignProofError> {
+        let (scheme, host) = uri.scheme_str().zip(uri.host()).ok_or(SignProofError::InvalidUri)?;
+        Self::new(scheme, host, uri.port_u16(), uri.path()).ok_or(SignProofError::InvalidUri)
     }
 
     /// Reads the URL of a token endpoint.
-    pub(crate) fn of_url(url: &Url) -> Result<Self, ProofError> {
-        let host = url.host_str().ok_or(ProofError::InvalidUri)?;
-        Self::new(url.scheme(), host, url.port(), url.path()).ok_or(ProofError::InvalidUri)
+    pub(crate) fn of_url(url: &Url) -> Result<Self, SignProofError> {
+        let host = url.host_str().ok_or(SignProofError::InvalidUri)?;
+        Self::new(url.scheme(), host, url.port(), url.path()).ok_or(SignProofError::InvalidUri)
     }
 
     /// Spells scheme, host and port as RFC 3986 §6.2.2 and §6.2.3 normalize them. The path stays as

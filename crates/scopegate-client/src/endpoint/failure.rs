@@ -13,7 +13,7 @@ use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
-use crate::error::proof::ProofError;
+use crate::error::proof::SignProofError;
 use scopegate_proto::client_auth::AssertionError;
 
 /// A failed request.
@@ -45,7 +45,7 @@ pub(crate) enum RequestError {
     NotDiscovered(Vec<(String, RequestError)>),
     Client(ConfigError),
     Assertion(AssertionError),
-    Proof(ProofError),
+    Proof(SignProofError),
     NoRuntime,
     NoResponseYet,
     /// The runtime of the request has ended.

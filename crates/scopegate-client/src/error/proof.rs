@@ -5,7 +5,7 @@ use std::fmt;
 /// The reason why no DPoP proof can be made for a request (RFC 9449 §4.2).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProofError {
+pub enum SignProofError {
     /// The URI has no scheme and host, or another scheme than `http` and `https`. A proof names the
     /// whole URL.
     InvalidUri,
@@ -13,7 +13,7 @@ pub enum ProofError {
     NoRandomness,
 }
 
-impl fmt::Display for ProofError {
+impl fmt::Display for SignProofError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidUri => "no DPoP proof: expected an absolute http or https URI",
@@ -22,4 +22,4 @@ impl fmt::Display for ProofError {
     }
 }
 
-impl std::error::Error for ProofError {}
+impl std::error::Error for SignProofError {}

@@ -95,7 +95,7 @@ impl Request {
 
     /// Checks the client, the grant, the scope, the resource and the DPoP proof in this order. Unknown
     /// parameters are ignored (RFC 6749 §3.2). The proof is recorded last, so that a rejected request
-    /// does not use it up.
+    /// does not use it up, also if there is no room for another opaque token.
     fn token_from(
         &self,
         pool: Option<&Arc<PoolState>>,
@@ -114,19 +114,25 @@ impl Request {
         if proven.is_none() && client.settings.dpop_bound_access_tokens {
             return Err(OAuthError::MissingDpopProof);
         }
-        let key = proven.map(|proven| dpop.record(proven, now)).transpose()?;
 
         let lifetime = client.settings.access_token_lifetime_secs;
         let mint = client.pool.mint_for(client.settings).scope(&granted);
         let mint = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience));
         // RFC 9449 §5. A token that is bound to a certificate only is a bearer token (RFC 8705 §3).
-        let token_type = if key.is_some() { "DPoP" } else { "Bearer" };
-        let mint = key.into_iter().fold(mint, |mint, key| mint.confirmed_by("jkt", &key));
-        let token = if client.settings.opaque_tokens {
-            client.pool.opaque_tokens().issue(mint.claims(), now).ok_or(OAuthError::TooManyTokens)?
-        } else {
-            mint.sign()
+        let token_type = if proven.is_some() { "DPoP" } else { "Bearer" };
+        let mint = proven.iter().fold(mint, |mint, proven| mint.confirmed_by("jkt", proven.thumbprint()));
+        let opaque = client.settings.opaque_tokens.then(|| client.pool.opaque_tokens());
+        let token = match opaque {
+            Some(tokens) => tokens.issue(mint.claims(), now).ok_or(OAuthError::TooManyTokens)?,
+            None => mint.sign(),
         };
+        if let Some(proven) = &proven {
+            dpop.record(proven, now).inspect_err(|_| {
+                if let Some(tokens) = opaque {
+                    tokens.revoke(&token);
+                }
+            })?;
+        }
         let mut body = Map::new();
         body.insert("access_token".into(), token.into());
         body.insert("expires_in".into(), lifetime.into());

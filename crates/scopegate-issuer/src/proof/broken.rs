@@ -4,20 +4,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::Proof;
+use super::DpopProof;
 use super::defect::DpopDefect;
 use super::request::DpopRequest;
 use crate::keys::public_key::sha256;
 use crate::mint::Mint;
 
-impl Proof {
+impl DpopProof {
     /// Returns the headers of requests. The last request has exactly this defect.
     ///
     /// An API must accept every request but the last, and reject the last one with 401 and
     /// [`DpopDefect::error`]. There are two for [`DpopDefect::Replay`], and one for each other defect.
     ///
     /// ```
-    /// use scopegate_issuer::{Algorithm, DpopDefect, LocalIssuer, Proof, SigningKey};
+    /// use scopegate_issuer::{Algorithm, DpopDefect, DpopProof, LocalIssuer, SigningKey};
     ///
     /// # struct Api;
     /// # impl Api { fn status(&self, _: &scopegate_issuer::DpopRequest) -> u16 { 401 } }
@@ -25,7 +25,7 @@ impl Proof {
     /// # let api = Api;
     /// let issuer = LocalIssuer::start().await?;
     /// let key = SigningKey::generate(Algorithm::ES256);
-    /// let proof = Proof::new(&key, "GET", "https://api.example/orders");
+    /// let proof = DpopProof::new(&key, "GET", "https://api.example/orders");
     /// for defect in DpopDefect::ALL.iter().filter(|defect| !defect.needs_nonces()) {
     ///     let requests = proof.broken_requests(&issuer.mint().scope("orders/read"), *defect);
     ///     let last = requests.iter().map(|request| api.status(request)).last();

@@ -5,14 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Proof;
+use super::DpopProof;
 use super::defect::DpopDefect;
 use crate::clock::system_now;
 use crate::keys::algorithm::Algorithm;
 use crate::keys::public_key::sha256;
 use crate::keys::signing_key::SigningKey;
 
-impl Proof {
+impl DpopProof {
     /// Returns a proof that has the defect. The defects of requests and tokens leave it valid.
     pub(super) fn sign_broken(self, defect: DpopDefect) -> String {
         if let Some(proof) = self.with_broken_form(defect) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Proof;
+use super::DpopProof;
 use crate::mint::Mint;
 
 /// The headers of one request with DPoP (RFC 9449 §7.1). `Debug` shows neither token nor proof.
@@ -37,7 +37,7 @@ impl fmt::Debug for DpopRequest {
     }
 }
 
-impl Proof {
+impl DpopProof {
     /// Returns the headers of a request with this token and a new proof. The token is bound to the key
     /// of the proof, and `ath` is set.
     ///

@@ -1,6 +1,6 @@
 //! Secrets and tokens in `Debug` output and in the log.
 
-use scopegate_issuer::{Algorithm, Config, Fault, LocalIssuer, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, Config, DpopProof, Fault, LocalIssuer, SigningKey};
 use serde_json::Value;
 use testkit::Log;
 use tracing::level_filters::LevelFilter;
@@ -39,7 +39,7 @@ async fn log_has_reasons_but_neither_secret_nor_token() {
     post().header("authorization", "Basic hush").form(&[grant]).send().await.unwrap();
     post().basic_auth("local-reader", Some("local-reader-secret")).body("hush=hush").send().await.unwrap();
     // A valid proof and its replay, and an opaque token.
-    let proof = Proof::new(&SigningKey::generate(Algorithm::ES256), "POST", &issuer.token_endpoint());
+    let proof = DpopProof::new(&SigningKey::generate(Algorithm::ES256), "POST", &issuer.token_endpoint());
     let proof = proof.claim("jti", "hush-jti").sign();
     for _ in 0..2 {
         let request = post().basic_auth("local-reader", Some("local-reader-secret")).header("dpop", &proof);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::connection::Redis;
 use crate::connection::prefix::check_prefix;
 use crate::error::RedisError;
 use crate::replay::RedisReplayStore;
-use crate::replay::link::{Link, Opened};
+use crate::replay::link::Link;
+use crate::replay::opened::BACKOFF;
 
 /// The settings of a [`RedisReplayStore`].
 #[derive(Clone, Debug)]
@@ -43,9 +46,10 @@ impl RedisReplayStoreBuilder {
     /// Sets how long a request waits for the server, with its second attempt. Default: 250 ms.
     /// Range: 10–900 ms.
     ///
-    /// Each of the two attempts has half of it, so set it to more than twice the time in which the server
-    /// normally responds. The verifier gives up after 1 s. A server in the same network responds within a millisecond.
-    /// [`Redis::timeout`] applies to opening a connection, which goes on when a request gives up.
+    /// If there is no response for half of it, the command is sent on another connection too, and
+    /// the first response counts. The verifier gives up after 1 s. A server in the same network
+    /// responds within a millisecond. [`Redis::timeout`] applies to opening a connection, which
+    /// goes on when a request gives up.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -68,11 +72,13 @@ impl RedisReplayStoreBuilder {
     pub async fn connect(self) -> Result<RedisReplayStore, RedisError> {
         self.check()?;
         let link = Link::new(&self.redis, self.allows_eviction);
-        let opened = Arc::new(Opened::open(&link).await?);
+        let opened = Arc::new(link.open(BACKOFF).await?);
         let store = RedisReplayStore::new(Arc::clone(&link), self.prefix, self.limit);
         let key = fastrand::u128(..).to_be_bytes();
         let entry = store.shared.entry(key, Duration::from_secs(1));
-        opened.within_limit(&link, entry.insert(&opened)).await?;
+        let (address, limit) = (link.address().to_owned(), link.redis.response_limit());
+        let response = timeout(limit, entry.insert(&opened)).await;
+        let _ = response.unwrap_or(Err(RedisError::Timeout { address, limit }))?;
         link.set(opened);
         Ok(store)
     }

@@ -7,19 +7,17 @@ use std::time::Duration;
 use scopegate::ReplayStoreError;
 use scopegate_proto::backoff::Backoff;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
 use crate::error::RedisError;
+use crate::replay::opened::{BACKOFF, Opened, Stalled};
 use crate::replay::reason;
 use crate::replay::server::check_eviction;
 
-/// A connection that is younger is not replaced for a slow response: the server is slow.
+/// A connection that is younger is not replaced for a late response: the server is slow.
 const MIN_AGE: Duration = Duration::from_secs(1);
-
-/// Delays between attempts to connect. The longest one is the `Retry-After` of the responses.
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
 pub(super) struct Link {
     pub(super) redis: Redis,
@@ -36,34 +34,24 @@ enum State {
         retry_at: Instant,
         backoff: Backoff,
     },
-    /// One task opens a connection.
-    Opening(Backoff),
-    Open(Arc<Opened>),
+    /// One task opens a connection. Until then, requests use the stalled one.
+    Opening {
+        stalled: Option<Stalled>,
+    },
+    Open {
+        opened: Arc<Opened>,
+        since: Instant,
+    },
 }
 
-/// A connection to a server that has responded.
-pub(super) struct Opened {
-    pub(super) connection: Connection,
-    opened_at: Instant,
-}
-
-impl Opened {
-    /// Connects, logs in, and checks whether the server evicts keys.
-    pub(super) async fn open(link: &Link) -> Result<Self, RedisError> {
-        let mut connection = Connection::open(&link.redis).await?;
-        check_eviction(&mut connection, link.allows_eviction, &link.has_warned).await?;
-        Ok(Self { connection, opened_at: Instant::now() })
+impl State {
+    fn closed(reason: ReplayStoreError, mut backoff: Backoff) -> Self {
+        let retry_at = Instant::now() + backoff.next_delay(fastrand::f64());
+        Self::Closed { reason, retry_at, backoff }
     }
 
-    /// Waits for a response as long as for that of opening a connection.
-    pub(super) async fn within_limit<T>(
-        &self,
-        link: &Link,
-        response: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, RedisError> {
-        let limit = link.redis.response_limit();
-        let waited = timeout(limit, response).await;
-        waited.unwrap_or_else(|_| Err(RedisError::Timeout { address: link.address().to_owned(), limit }))
+    fn open(opened: Arc<Opened>) -> Self {
+        Self::Open { opened, since: Instant::now() }
     }
 }
 
@@ -79,8 +67,15 @@ impl Link {
         self.redis.address()
     }
 
+    /// Connects, logs in, and checks whether the server evicts keys.
+    pub(super) async fn open(&self, backoff: Backoff) -> Result<Opened, RedisError> {
+        let mut connection = Connection::open(&self.redis).await?;
+        check_eviction(&mut connection, self.allows_eviction, &self.has_warned).await?;
+        Ok(Opened::new(connection, backoff))
+    }
+
     pub(super) fn set(&self, opened: Arc<Opened>) {
-        self.state.send_replace(State::Open(opened));
+        self.state.send_replace(State::open(opened));
     }
 
     /// Returns the connection. Opens one if there is none, and waits for it.
@@ -88,57 +83,117 @@ impl Link {
     /// # Errors
     /// Returns the reason of the last failure, if the next attempt is not due.
     pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Opened>, ReplayStoreError> {
-        self.open_if(|state| match state {
-            State::Closed { retry_at, backoff, .. } if *retry_at <= Instant::now() => Some(backoff.clone()),
-            _ => None,
+        let mut due = None;
+        self.state.send_if_modified(|state| match state {
+            State::Closed { retry_at, backoff, .. } if *retry_at <= Instant::now() => {
+                due = Some(backoff.clone());
+                *state = State::Opening { stalled: None };
+                true
+            }
+            _ => false,
         });
+        if let Some(backoff) = due {
+            self.start(backoff);
+        }
+        self.when(|state| match state {
+            State::Opening { stalled } => stalled.as_ref().map(|stalled| Arc::clone(&stalled.opened)),
+            State::Open { opened, .. } => Some(Arc::clone(opened)),
+            State::Closed { .. } => None,
+        })
+        .await
+    }
+
+    /// Waits for the connection that replaces a stalled one.
+    ///
+    /// # Errors
+    /// Returns the reason of the last failure.
+    pub(super) async fn after(&self, stalled: &Arc<Opened>) -> Result<Arc<Opened>, ReplayStoreError> {
+        self.when(|state| match state {
+            State::Open { opened, .. } if !Arc::ptr_eq(opened, stalled) => Some(Arc::clone(opened)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a state with a connection, or for a failure.
+    async fn when(
+        &self,
+        connection: impl Fn(&State) -> Option<Arc<Opened>>,
+    ) -> Result<Arc<Opened>, ReplayStoreError> {
         let mut states = self.state.subscribe();
-        let state = states.wait_for(|state| !matches!(state, State::Opening(_))).await;
-        match state.as_deref() {
-            Ok(State::Open(opened)) => Ok(Arc::clone(opened)),
+        let is_decided = |state: &State| matches!(state, State::Closed { .. }) || connection(state).is_some();
+        match states.wait_for(is_decided).await.as_deref() {
             Ok(State::Closed { reason, .. }) => Err(reason.clone()),
-            // The sender is a field of this value.
-            Ok(State::Opening(_)) | Err(_) => Err(ReplayStoreError::new("not connected")),
+            // The sender is a field of this value, so it exists.
+            other => other.ok().and_then(&connection).ok_or_else(|| ReplayStoreError::new("not connected")),
         }
     }
 
     /// Replaces a connection that has failed. Other requests may have replaced it before.
-    pub(super) fn replace(self: &Arc<Self>, failed: &Arc<Opened>) {
-        self.open_if(|state| match state {
-            State::Open(opened) if Arc::ptr_eq(opened, failed) => Some(BACKOFF),
-            _ => None,
+    ///
+    /// If it was never of use, another one may fail in the same way. So the next attempt follows
+    /// after a delay.
+    pub(super) fn replace(self: &Arc<Self>, failed: &Arc<Opened>, error: &RedisError) {
+        let mut opens = false;
+        self.state.send_if_modified(|state| {
+            *state = match state {
+                State::Open { opened, .. } if Arc::ptr_eq(opened, failed) => {
+                    opens = failed.uses() > 0;
+                    if opens {
+                        State::Opening { stalled: None }
+                    } else {
+                        State::closed(reason(error), failed.backoff())
+                    }
+                }
+                State::Opening { stalled: Some(stalled) } if Arc::ptr_eq(&stalled.opened, failed) => {
+                    State::Opening { stalled: None }
+                }
+                _ => return false,
+            };
+            true
         });
+        if opens {
+            self.start(BACKOFF);
+        }
     }
 
-    /// Replaces a connection without responses, at most once a second.
-    pub(super) fn replace_stalled(self: &Arc<Self>, stalled: &Arc<Opened>) {
-        if stalled.opened_at.elapsed() >= MIN_AGE {
-            self.replace(stalled);
+    /// Starts to replace a connection without responses, at most once a second. Returns whether
+    /// there is, or may be, another connection.
+    pub(super) fn replace_stalled(self: &Arc<Self>, late: &Arc<Opened>) -> bool {
+        let (mut opens, mut is_young) = (false, false);
+        self.state.send_if_modified(|state| {
+            if let State::Open { opened, since } = state
+                && Arc::ptr_eq(opened, late)
+            {
+                is_young = since.elapsed() < MIN_AGE;
+                opens = !is_young;
+            }
+            if opens {
+                *state = State::Opening { stalled: Some(Stalled::new(late)) };
+            }
+            opens
+        });
+        if opens {
+            self.start(late.backoff());
         }
+        !is_young
     }
 
     /// Opens a connection in a task of its own, because a request may give up meanwhile.
-    fn open_if(self: &Arc<Self>, is_due: impl Fn(&State) -> Option<Backoff>) {
-        let is_opening = self.state.send_if_modified(|state| match is_due(state) {
-            Some(backoff) => {
-                *state = State::Opening(backoff);
-                true
-            }
-            None => false,
-        });
-        if is_opening {
-            let attempt = Attempt { link: Arc::clone(self), is_done: false };
-            tokio::spawn(attempt.run());
-        }
+    fn start(self: &Arc<Self>, backoff: Backoff) {
+        let attempt = Attempt { link: Arc::clone(self), backoff, is_done: false };
+        tokio::spawn(attempt.run());
     }
 
-    fn close(&self, reason: ReplayStoreError) {
-        self.state.send_modify(|state| {
-            if let State::Opening(backoff) = state {
-                let mut backoff = backoff.clone();
-                let retry_at = Instant::now() + backoff.next_delay(fastrand::f64());
-                *state = State::Closed { reason, retry_at, backoff };
-            }
+    /// Ends an attempt that has failed.
+    fn close(&self, reason: ReplayStoreError, backoff: &Backoff) {
+        self.state.send_if_modified(|state| {
+            let State::Opening { stalled } = state else { return false };
+            *state = match stalled.take() {
+                Some(stalled) if stalled.is_of_use() => State::open(stalled.opened),
+                _ => State::closed(reason, backoff.clone()),
+            };
+            true
         });
     }
 }
@@ -146,16 +201,17 @@ impl Link {
 /// The attempt to open a connection. It ends, even if its runtime does first.
 struct Attempt {
     link: Arc<Link>,
+    backoff: Backoff,
     is_done: bool,
 }
 
 impl Attempt {
     async fn run(mut self) {
-        let opened = Opened::open(&self.link).await;
+        let opened = self.link.open(self.backoff.clone()).await;
         self.is_done = true;
         match opened {
             Ok(opened) => self.link.set(Arc::new(opened)),
-            Err(error) => self.link.close(reason(error)),
+            Err(error) => self.link.close(reason(&error), &self.backoff),
         }
     }
 }
@@ -163,7 +219,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.is_done {
-            self.link.close(ReplayStoreError::new("the runtime ended while a connection was opened"));
+            let reason = ReplayStoreError::new("the runtime ended while a connection was opened");
+            self.link.close(reason, &self.backoff);
         }
     }
 }

@@ -19,6 +19,7 @@ mod memory;
 mod outage;
 mod reader;
 mod replay;
+mod scripted;
 mod secrets;
 mod server;
 mod snapshot;

@@ -9,7 +9,7 @@ use scopegate_proto::jwk::Jwk;
 use scopegate_proto::thumbprint::Thumbprint;
 use serde_json::value::RawValue;
 
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::keys::jwk::Key;
 use crate::keys::verifying_key::sha256;
 use crate::token::algorithm::Algorithm;
@@ -66,7 +66,7 @@ impl Binding {
         &self,
         jwk: &'a RawValue,
         algorithm: Algorithm,
-    ) -> Result<ProofKey<'a>, ProofError> {
+    ) -> Result<ProofKey<'a>, DpopProofError> {
         if let Some(prepared) = &*self.prepared.load()
             && *prepared.jwk == *jwk.get()
             && prepared.key.algorithm == algorithm
@@ -77,7 +77,7 @@ impl Binding {
         let thumbprint = thumbprint.map_err(unusable)?;
         // Before the key is prepared: a token without its key costs no preparation.
         if *thumbprint.as_bytes() != self.thumbprint {
-            return Err(ProofError::OtherKey);
+            return Err(DpopProofError::OtherKey);
         }
         Ok(ProofKey { jwk, algorithm, prepared: None })
     }
@@ -98,15 +98,15 @@ impl Binding {
 
 impl ProofKey<'_> {
     /// Returns the key, prepared for the algorithm of the proof.
-    pub(crate) fn prepare(&self) -> Result<Arc<Key>, ProofError> {
+    pub(crate) fn prepare(&self) -> Result<Arc<Key>, DpopProofError> {
         if let Some(key) = &self.prepared {
             return Ok(Arc::clone(key));
         }
         let keys = Key::of_proof(self.jwk, self.algorithm).map_err(unusable)?;
-        keys.into_iter().next().ok_or(ProofError::OtherKey)
+        keys.into_iter().next().ok_or(DpopProofError::OtherKey)
     }
 }
 
-fn unusable(error: impl fmt::Display) -> ProofError {
-    ProofError::UnusableKey { reason: error.to_string() }
+fn unusable(error: impl fmt::Display) -> DpopProofError {
+    DpopProofError::UnusableKey { reason: error.to_string() }
 }

@@ -15,7 +15,7 @@ use crate::token::numeric_date::NumericDate;
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields have the expected and the found values of their variant")]
-pub enum ProofError {
+pub enum DpopProofError {
     /// The request has no `DPoP` header.
     Missing,
     /// The request has more than one `DPoP` header.
@@ -74,7 +74,7 @@ pub enum ProofError {
     Replayed,
 }
 
-impl fmt::Display for ProofError {
+impl fmt::Display for DpopProofError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("expected a `DPoP` header, found none"),
@@ -122,4 +122,4 @@ impl fmt::Display for ProofError {
     }
 }
 
-impl std::error::Error for ProofError {}
+impl std::error::Error for DpopProofError {}

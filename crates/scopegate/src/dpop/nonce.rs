@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use scopegate_proto::base64url;
 
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::error::config::ConfigError;
 use crate::keys::mac::{MacKey, TAG_LENGTH};
 use crate::token::numeric_date::NumericDate;
@@ -103,16 +103,16 @@ impl DpopNonces {
         nonce: &str,
         now: NumericDate,
         lifetime: Duration,
-    ) -> Result<NonceAge, ProofError> {
-        let decoded = base64url::decode(nonce).ok_or(ProofError::UnknownNonce)?;
-        let (number, tag) = decoded.split_at_checked(SLICE_LENGTH).ok_or(ProofError::UnknownNonce)?;
-        let number = number.try_into().map(u64::from_be_bytes).map_err(|_| ProofError::UnknownNonce)?;
+    ) -> Result<NonceAge, DpopProofError> {
+        let decoded = base64url::decode(nonce).ok_or(DpopProofError::UnknownNonce)?;
+        let (number, tag) = decoded.split_at_checked(SLICE_LENGTH).ok_or(DpopProofError::UnknownNonce)?;
+        let number = number.try_into().map(u64::from_be_bytes).map_err(|_| DpopProofError::UnknownNonce)?;
         let keys = self.0.load();
         let is_current_key = keys.current.verifies(&number.to_be_bytes(), tag);
         let is_ours = is_current_key
             || keys.previous.as_ref().is_some_and(|key| key.verifies(&number.to_be_bytes(), tag));
         if !is_ours {
-            return Err(ProofError::UnknownNonce);
+            return Err(DpopProofError::UnknownNonce);
         }
         let now = slice(now, lifetime);
         match now.checked_sub(number) {
@@ -120,7 +120,7 @@ impl DpopNonces {
             Some(0 | 1) => Ok(NonceAge::Old),
             // The clock of another instance is ahead.
             None if number - now == 1 => Ok(NonceAge::Current),
-            _ => Err(ProofError::UnknownNonce),
+            _ => Err(DpopProofError::UnknownNonce),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::error::Error;
 
 /// The groups of [`Error`]s, from which statuses and labels of metrics derive.
@@ -210,8 +210,8 @@ impl Error {
             Self::WrongCertificate => ErrorKind::WrongCertificate,
             Self::NotCertificateBound => ErrorKind::NotCertificateBound,
             Self::PeerAddressUnknown => ErrorKind::PeerAddressUnknown,
-            Self::InvalidProof(ProofError::Replayed) => ErrorKind::ProofReplayed,
-            Self::InvalidProof(ProofError::MissingNonce | ProofError::UnknownNonce) => {
+            Self::InvalidProof(DpopProofError::Replayed) => ErrorKind::ProofReplayed,
+            Self::InvalidProof(DpopProofError::MissingNonce | DpopProofError::UnknownNonce) => {
                 ErrorKind::NonceRequired
             }
             Self::InvalidProof(_) => ErrorKind::InvalidProof,

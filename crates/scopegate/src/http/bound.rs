@@ -7,7 +7,7 @@ use crate::certificate::malformed::MalformedCertificate;
 use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::dpop::proof::{CheckedProof, MAX_LENGTH, PresentedProof};
 use crate::http::authorizer::{Authorization, Authorizer, Grant, PendingAuthorization};
 use crate::http::credentials::bearer::{PresentedToken, is_one_token};
@@ -189,15 +189,15 @@ fn malformed_certificate(malformed: MalformedCertificate, credentials: Credentia
 }
 
 /// Returns the only `DPoP` header (RFC 9449 §4.3, point 1).
-fn proof_of(headers: &HeaderMap) -> Result<Box<[u8]>, ProofError> {
+fn proof_of(headers: &HeaderMap) -> Result<Box<[u8]>, DpopProofError> {
     let mut values = headers.get_all(DPOP).iter();
     match (values.next(), values.next()) {
-        (None, _) => Err(ProofError::Missing),
+        (None, _) => Err(DpopProofError::Missing),
         // It is not copied, whatever its length.
         (Some(proof), None) if proof.len() > MAX_LENGTH => {
-            Err(ProofError::TooLong { limit: MAX_LENGTH, found: proof.len() })
+            Err(DpopProofError::TooLong { limit: MAX_LENGTH, found: proof.len() })
         }
         (Some(proof), None) => Ok(proof.as_bytes().into()),
-        (Some(_), Some(_)) => Err(ProofError::Several),
+        (Some(_), Some(_)) => Err(DpopProofError::Several),
     }
 }

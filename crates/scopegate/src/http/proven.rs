@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use crate::claims::Claims;
-use crate::dpop::error::ProofError;
+use crate::dpop::error::DpopProofError;
 use crate::dpop::proof::CheckedProof;
 use crate::dpop::replay::{ProofUse, ReplayStoreError, Store};
 use crate::error::Error;
@@ -89,7 +89,8 @@ impl ProvenRequest {
     ///
     /// `outer` is the receipt of an outer layer that has accepted the same request. If an outer layer
     /// has recorded the same proof in the same store, it is not recorded again. Verifiers share a
-    /// store if their [`Dpop`](crate::Dpop) settings are clones.
+    /// store if their [`Dpop`](crate::Dpop) settings are clones, or have clones of a store with an
+    /// [identity](crate::ReplayStore::identity).
     pub fn record(mut self, outer: Option<&ProofReceipt>) -> Recording {
         self.outer = outer.cloned();
         if self.is_recorded() {
@@ -102,7 +103,7 @@ impl ProvenRequest {
                 Recording::Done(self.decided(recorded))
             }
             Some(Store::Shared(store)) => {
-                let recording = store.record(used);
+                let recording = store.get().record(used);
                 Recording::Pending(PendingRecording { request: self, recording })
             }
             // A proof is checked only if there is a store.
@@ -140,7 +141,7 @@ impl ProvenRequest {
             }
             Ok(ProofUse::Repeated) => {
                 metrics::proof_used("replayed");
-                Error::InvalidProof(ProofError::Replayed)
+                Error::InvalidProof(DpopProofError::Replayed)
             }
             Err(error) => {
                 metrics::proof_used("unavailable");

@@ -262,9 +262,9 @@ impl From<Denied> for Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
-            RejectionReason::NoCredentials => f.write_str("no bearer token"),
+            RejectionReason::NoCredentials => f.write_str("no access token"),
             RejectionReason::UnsupportedScheme => {
-                f.write_str("expected the scheme `Bearer` and a token, found another scheme or none")
+                f.write_str("expected a supported scheme and a token, found another scheme or none")
             }
             RejectionReason::Denied(denied) => fmt::Display::fmt(denied, f),
             RejectionReason::Malformed(how) => fmt::Display::fmt(how, f),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use axum::http::{Method, Uri};
 use scopegate_client::AccessToken;
-use scopegate_issuer::{Algorithm, LocalIssuer, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopProof, LocalIssuer, SigningKey};
 
 use super::stage::{Challenge, Expected, Request, Stage, Step};
 use crate::caller::{READER, Token};
@@ -51,7 +51,7 @@ pub(super) async fn stolen_token<'a, W: Write>(
     };
     stage.play(step).await?;
     let key = SigningKey::generate(Algorithm::ES256);
-    let own = Token::from(Proof::new(&key, "GET", &url).token(token.as_str()).sign());
+    let own = Token::from(DpopProof::new(&key, "GET", &url).token(token.as_str()).sign());
     let step = Step {
         title: "The thief signs a proof with another key",
         request: Request::get("/orders").with(&token).with_proof(&own),

@@ -22,3 +22,4 @@ mod modules;
 mod numbers;
 mod prose;
 mod readme;
+mod reexports;

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use axum::body::Body;
 use http::{Method, Request, Uri};
-use scopegate_client::{AddToken, ClientCredentials, ProofError};
+use scopegate_client::{AddToken, ClientCredentials, SignProofError};
 use testkit::token_hash;
+use tower::limit::ConcurrencyLimit;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::dpop::{NOW, Proof, client, nonces, proofs, token};
@@ -49,20 +50,29 @@ impl System {
 
     /// Sends a request through the layer.
     async fn call(&self, method: Method, body: &'static str) -> u16 {
-        let http = self.http.clone();
-        let client = service_fn(move |request: Request<Body>| {
-            let http = http.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = axum::body::to_bytes(body, 1_000).await.unwrap();
-                let request = http.request(head.method, head.uri.to_string()).headers(head.headers);
-                request.body(body).send().await.map(http::Response::from)
-            }
-        });
         let body = if body.is_empty() { Body::empty() } else { Body::from(body) };
         let request = Request::builder().method(method).uri(self.url()).body(body).unwrap();
-        self.layer.layer(client).oneshot(request).await.unwrap().status().as_u16()
+        self.layer.layer(client_of(&self.http)).oneshot(request).await.unwrap().status().as_u16()
     }
+}
+
+/// Returns an HTTP client for layers.
+fn client_of(
+    http: &reqwest::Client,
+) -> impl Service<Request<Body>, Response = http::Response<reqwest::Body>, Error = reqwest::Error, Future: Send>
++ Clone
++ Send
++ 'static {
+    let http = http.clone();
+    service_fn(move |request: Request<Body>| {
+        let http = http.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1_000).await.unwrap();
+            let request = http.request(head.method, head.uri.to_string()).headers(head.headers);
+            request.body(body).send().await.map(http::Response::from)
+        }
+    })
 }
 
 #[tokio::test]
@@ -150,6 +160,52 @@ async fn nonce_of_any_response_is_used_next() {
 }
 
 #[tokio::test]
+async fn retry_has_nonce_of_its_own_response() {
+    // DP52: the second response arrives while the first retry waits for the connection.
+    let system = System::start().await;
+    system.api.then([nonce_required("n0"), nonce_required("n1"), reply(200, "").with("dpop-nonce", "n2")]);
+    let limited = ConcurrencyLimit::new(client_of(&system.http), 1);
+    let request = || Request::get(system.url()).body(Body::empty()).unwrap();
+    let calls = [0, 1].map(|_| tokio::spawn(system.layer.layer(limited.clone()).oneshot(request())));
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().status(), 200);
+    }
+    // The second request was signed after the first response, and the third one is the first retry.
+    assert_eq!(nonces(&system.api), ["", "n0", "n0", "n1"]);
+    // The nonce of a later response with status 200 is the last one.
+    assert_eq!(system.get().await, 200);
+    assert_eq!(nonces(&system.api)[4], "n2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_requests_have_nonces_of_their_own() {
+    // DP52: a server that accepts a nonce only from the request that it was made for.
+    let api = async |request: Request<Body>| {
+        let path = request.uri().path().trim_start_matches('/').to_owned();
+        let proof = Proof::parse(request.headers()["dpop"].to_str().unwrap());
+        if proof.nonce() == Some(path.as_str()) {
+            return http::Response::new(String::new());
+        }
+        let response = http::Response::builder().status(401).header("dpop-nonce", path);
+        let challenge = r#"DPoP error="use_dpop_nonce""#;
+        response.header("www-authenticate", challenge).body(String::new()).unwrap()
+    };
+    let url = testkit::serve(axum::Router::new().fallback(api)).await;
+    let system = System::start().await;
+    let layer = AddToken::new(&system.credentials, &url).unwrap();
+    let calls: Vec<_> = (0..200)
+        .map(|n| {
+            let (layer, http) = (layer.clone(), system.http.clone());
+            let request = http.get(format!("{url}/n{n}"));
+            tokio::spawn(async move { layer.send(request).await.unwrap().status() })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap(), 200);
+    }
+}
+
+#[tokio::test]
 async fn nonces_of_issuer_and_api_are_separate() {
     // DP52: also if both have one origin.
     let server = Recorder::start(reply(200, "").with("dpop-nonce", "api")).await;
@@ -202,7 +258,35 @@ async fn redirect_stores_no_nonce() {
     assert_eq!(system.get().await, 200);
     assert_eq!(system.get().await, 200);
     assert_eq!(nonces(&system.api), ["", ""]);
-    assert_eq!(elsewhere.requests()[0].header("authorization"), None);
+    // `reqwest` drops the token, and keeps the proof. A policy has no access to the headers.
+    let sent = elsewhere.requests().remove(0);
+    assert_eq!(sent.header("authorization"), None);
+    assert_eq!(sent.header("dpop"), system.api.requests()[0].header("dpop"));
+}
+
+#[tokio::test]
+async fn client_without_redirects_sends_no_proof_elsewhere() {
+    // DP50
+    let mut system = System::start().await;
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    system.http = builder.build().unwrap();
+    let elsewhere = Recorder::start(reply(200, "")).await;
+    let redirect = reply(307, "").with("location", format!("{}/x", elsewhere.url));
+    system.api.then([redirect.clone(), redirect]);
+    assert_eq!(system.get().await, 307);
+    assert_eq!(system.call(Method::GET, "").await, 307);
+    assert_eq!(elsewhere.count(), 0);
+}
+
+#[tokio::test]
+async fn nonce_behind_redirect_costs_the_layer_one_retry() {
+    // DP52: the layer cannot see that the client has followed a redirect.
+    let system = System::start().await;
+    let elsewhere = Recorder::start(reply(200, "").with("dpop-nonce", "elsewhere")).await;
+    system.api.then([reply(307, "").with("location", format!("{}/x", elsewhere.url)), nonce_required("n0")]);
+    assert_eq!(system.call(Method::GET, "").await, 200);
+    assert_eq!(system.call(Method::GET, "").await, 200);
+    assert_eq!(nonces(&system.api), ["", "elsewhere", "n0"]);
 }
 
 #[tokio::test]
@@ -231,7 +315,7 @@ async fn token_makes_proofs_for_other_clients() {
     let proof = |uri: &Uri| {
         let header = token.dpop_proof(&Method::DELETE, uri)?.expect("the token is bound");
         assert!(header.is_sensitive());
-        Ok::<_, ProofError>(Proof::parse(header.to_str().unwrap()))
+        Ok::<_, SignProofError>(Proof::parse(header.to_str().unwrap()))
     };
     let first = proof(&uri).unwrap();
     assert_eq!(first.claim("htu").unwrap(), format!("{}/orders", system.api.url));
@@ -242,12 +326,22 @@ async fn token_makes_proofs_for_other_clients() {
     assert!(token.store_dpop_nonce(&uri, &response));
     assert_eq!(proof(&uri).unwrap().nonce(), Some("n0"));
     assert_eq!(proof(&"https://other.example/".parse().unwrap()).unwrap().nonce(), None);
+    // The response of a parallel request has another nonce.
+    let first = response.clone();
+    response.insert("dpop-nonce", "n1".parse().unwrap());
+    assert!(token.store_dpop_nonce(&uri, &response));
+    let retry = |response| {
+        let header = token.dpop_proof_after(response, &Method::GET, &uri).unwrap().unwrap();
+        Proof::parse(header.to_str().unwrap()).nonce().map(ToOwned::to_owned)
+    };
+    assert_eq!(retry(&first).as_deref(), Some("n0"));
+    assert_eq!(retry(&http::HeaderMap::new()).as_deref(), Some("n1"), "there is none in the response");
     for relative in ["/orders", "localhost:80", "*"] {
         let uri: Uri = relative.parse().unwrap();
-        assert_eq!(proof(&uri).unwrap_err(), ProofError::InvalidUri, "{relative}");
+        assert_eq!(proof(&uri).unwrap_err(), SignProofError::InvalidUri, "{relative}");
         assert!(!token.store_dpop_nonce(&uri, &response), "{relative}");
     }
     // The layer has the nonce, too.
     assert_eq!(system.get().await, 200);
-    assert_eq!(nonces(&system.api), ["n0"]);
+    assert_eq!(nonces(&system.api), ["n1"]);
 }

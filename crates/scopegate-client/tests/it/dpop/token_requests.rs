@@ -1,9 +1,15 @@
 //! The proofs of token requests, and the type of the token.
 
-use scopegate_client::{ClientAuthentication, ClientCredentials, ConfigError, DpopKey, Error, PrivateKey};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use scopegate_client::{
+    AssertionSource, ClientAuthentication, ClientCredentials, ConfigError, DpopKey, Error, PrivateKey, Secret,
+};
 use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::json;
 use testkit::{Log, with_causes};
+use tokio::sync::Barrier;
 use tracing::level_filters::LevelFilter;
 
 use crate::dpop::{NOW, Proof, builder, client, nonce_required, nonces, proofs, token};
@@ -183,5 +189,36 @@ fn rsa_key_or_other_string_is_rejected() {
     for pem in [rsa.as_str(), "", "x"] {
         let error = DpopKey::from_pem(pem).unwrap_err();
         assert!(matches!(error, ConfigError::InvalidKey { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn retry_has_nonce_of_its_own_response() {
+    // DP52: both responses arrive before one of the retries is signed.
+    let server = Recorder::start(token("t", "DPoP")).await;
+    server.then([nonce_required("n0"), nonce_required("n1")]);
+    let (calls, retries) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let source = AssertionSource::callback(move || {
+        let (is_retry, retries) = (calls.fetch_add(1, Ordering::Relaxed) >= 2, Arc::clone(&retries));
+        async move {
+            if is_retry {
+                let _ = retries.wait().await;
+            }
+            Ok::<_, std::io::Error>(Secret::from("eyJ.one.c2ln"))
+        }
+    });
+    let credentials = ClientCredentials::builder(ClientAuthentication::client_assertion("report", source))
+        .token_endpoint(server.endpoint())
+        .dpop(DpopKey::per_token())
+        .build()
+        .unwrap();
+    let [a, b] = ["a", "b"].map(|scope| credentials.for_scopes([scope]).unwrap());
+    let (a, b) = tokio::join!(a.token(), b.token());
+    assert!(a.is_ok() && b.is_ok());
+    let requests = server.requests();
+    for (first, nonce) in requests[..2].iter().zip(["n0", "n1"]) {
+        let scope = first.parameter("scope");
+        let retry = requests[2..].iter().find(|request| request.parameter("scope") == scope).unwrap();
+        assert_eq!(Proof::of(retry).nonce(), Some(nonce));
     }
 }

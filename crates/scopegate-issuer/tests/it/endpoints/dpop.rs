@@ -1,7 +1,7 @@
 //! DPoP at the token endpoint (RFC 9449 §5, §8).
 
 use reqwest::Response;
-use scopegate_issuer::{Algorithm, Config, LocalIssuer, PoolConfig, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, Config, DpopProof, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
 
 use crate::independent;
@@ -60,7 +60,7 @@ async fn proof_binds_token_to_key_of_every_algorithm() {
         }
         let key = SigningKey::generate(alg);
         for endpoint in [local.token_endpoint(), format!("{}/oauth2/token", local.url())] {
-            let proof = Proof::new(&key, "POST", &endpoint).sign();
+            let proof = DpopProof::new(&key, "POST", &endpoint).sign();
             let (status, body) = json(request(&endpoint, &[&proof]).await).await;
             assert_eq!((status, body["token_type"].as_str()), (200, Some("DPoP")), "{alg}: {body}");
             let token = body["access_token"].as_str().unwrap();
@@ -79,7 +79,7 @@ async fn harmless_variants_of_proof_are_accepted() {
     // RFC 9449 §4.2, §4.3 (7, 9)
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     for (name, proof) in [
         ("extra claim", proof().claim("extra", json!({ "a": [1] })).sign()),
         ("extra header", proof().header("kid", "k").sign()),
@@ -91,7 +91,7 @@ async fn harmless_variants_of_proof_are_accepted() {
         assert_eq!(request(&url, &[&proof]).await.status(), 200, "{name}");
     }
     let other_name = SigningKey::generate(Algorithm::EdDSA);
-    let other_name = Proof::new(&other_name, "POST", &url).header("alg", "Ed25519").sign();
+    let other_name = DpopProof::new(&other_name, "POST", &url).header("alg", "Ed25519").sign();
     assert_eq!(request(&url, &[&other_name]).await.status(), 200);
 }
 
@@ -100,7 +100,7 @@ async fn invalid_proof_gets_no_token() {
     // RFC 9449 §4.3
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     let parts = proof().sign();
     let parts: Vec<&str> = parts.split('.').collect();
     let mut private = key.jwk();
@@ -163,7 +163,7 @@ async fn proof_is_accepted_once_and_for_a_minute() {
     local.set_now(1_800_000_000);
     let (key, url) = (key(), local.token_endpoint());
     let invalid = (400, "invalid_dpop_proof".to_owned());
-    let proof = Proof::new(&key, "POST", &url).issued_at(1_800_000_000).claim("jti", "same");
+    let proof = DpopProof::new(&key, "POST", &url).issued_at(1_800_000_000).claim("jti", "same");
     let (first, second) = (proof.sign(), proof.sign());
     // A rejected request does not use the proof up.
     let client = reqwest::Client::new().post(&url).basic_auth("c", Some("c-secret"));
@@ -175,7 +175,7 @@ async fn proof_is_accepted_once_and_for_a_minute() {
     assert_ne!(first, second);
     assert_eq!(error(&url, &[&second]).await, invalid);
     let other = SigningKey::generate(Algorithm::ES256);
-    let other = Proof::new(&other, "POST", &url).issued_at(1_800_000_000).claim("jti", "same").sign();
+    let other = DpopProof::new(&other, "POST", &url).issued_at(1_800_000_000).claim("jti", "same").sign();
     assert_eq!(request(&url, &[&other]).await.status(), 200);
 
     let late = proof.clone().claim("jti", "late");
@@ -191,7 +191,7 @@ async fn client_that_requires_dpop_needs_a_proof() {
     let local = issuer(scopegate_issuer::ClientConfig::dpop_bound_access_tokens, |pool| pool).await;
     let url = local.token_endpoint();
     assert_eq!(error(&url, &[]).await, (400, "invalid_dpop_proof".to_owned()));
-    let proof = Proof::new(&key(), "POST", &url).sign();
+    let proof = DpopProof::new(&key(), "POST", &url).sign();
     assert_eq!(request(&url, &[&proof]).await.status(), 200);
 }
 
@@ -200,7 +200,7 @@ async fn pool_with_nonces_rejects_proof_without_current_nonce() {
     // RFC 9449 §8
     let local = issuer(|client| client, PoolConfig::dpop_nonces).await;
     let (key, url) = (key(), local.token_endpoint());
-    let proof = || Proof::new(&key, "POST", &url);
+    let proof = || DpopProof::new(&key, "POST", &url);
     let use_nonce = (400, "use_dpop_nonce".to_owned());
 
     let challenge = request(&url, &[&proof().sign()]).await;
@@ -230,7 +230,7 @@ async fn pool_without_nonces_sends_none() {
     let local = plain().await;
     local.renew_dpop_nonce();
     let url = local.token_endpoint();
-    let response = request(&url, &[&Proof::new(&key(), "POST", &url).sign()]).await;
+    let response = request(&url, &[&DpopProof::new(&key(), "POST", &url).sign()]).await;
     assert_eq!((response.status().as_u16(), response.headers().contains_key(NONCE)), (200, false));
 }
 
@@ -257,7 +257,7 @@ async fn file_configures_dpop_and_certificate() {
     let local = LocalIssuer::start_with(config).await.unwrap();
     let url = local.token_endpoint();
     assert_eq!(error(&url, &[]).await.1, "invalid_dpop_proof");
-    let proof = Proof::new(&key(), "POST", &url);
+    let proof = DpopProof::new(&key(), "POST", &url);
     let nonce = nonce(&request(&url, &[&proof.sign()]).await);
     let (_, body) = json(request(&url, &[&proof.nonce(&nonce).sign()]).await).await;
     let claims = independent::verify(body["access_token"].as_str().unwrap(), &local.jwks()).unwrap().claims;
@@ -267,4 +267,48 @@ async fn file_configures_dpop_and_certificate() {
 
     let error = file("certificate = \"MAEA\"").unwrap_err().to_string();
     assert!(error.contains("expected a PEM block with a certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn url_of_proof_is_that_of_metadata() {
+    // RFC 9449 §4.3 (9): another name of this machine reaches the endpoint, and is no other URL.
+    let local = plain().await;
+    let (own, key) = (local.token_endpoint(), key());
+    let alias = own.replace("127.0.0.1", "localhost");
+    assert_ne!(own, alias);
+    for (signed, expected) in [(&alias, 400), (&own, 200)] {
+        let proof = DpopProof::new(&key, "POST", signed).sign();
+        let sent = reqwest::Client::new().post(&own).header("host", alias.split('/').nth(2).unwrap());
+        let sent = sent.basic_auth("c", Some("c-secret")).form(&[("grant_type", "client_credentials")]);
+        let response = sent.header("dpop", proof).send().await.unwrap();
+        assert_eq!(response.status(), expected, "{signed}");
+    }
+}
+
+#[tokio::test]
+async fn full_store_of_tokens_uses_up_no_proof() {
+    // RFC 9449 §11.1: capacity first, single use last.
+    let local = issuer(scopegate_issuer::ClientConfig::opaque_tokens, |pool| pool).await;
+    let (url, key) = (local.token_endpoint(), key());
+    let proof = || DpopProof::new(&key, "POST", &url).sign();
+    let (status, first) = json(request(&url, &[&proof()]).await).await;
+    assert_eq!(status, 200);
+    let mint = local.mint();
+    for _ in 0..9_998 {
+        let _ = local.opaque_token(&mint);
+    }
+    // A replay takes no room: the last place is free afterwards.
+    let last = proof();
+    let (invalid, full) = ((400, "invalid_dpop_proof".to_owned()), 503);
+    assert_eq!(request(&url, &[&last]).await.status(), 200);
+    let revoke = |token: &str| {
+        let request = reqwest::Client::new().post(format!("{}/oauth2/revoke", local.issuer()));
+        request.basic_auth("c", Some("c-secret")).form(&[("token", token)]).send()
+    };
+    let proof = proof();
+    assert_eq!(request(&url, &[&proof]).await.status(), full);
+    assert_eq!(revoke(first["access_token"].as_str().unwrap()).await.unwrap().status(), 200);
+    assert_eq!(error(&url, &[&last]).await, invalid);
+    assert_eq!(request(&url, &[&proof]).await.status(), 200, "the proof is not used up");
+    assert_eq!(error(&url, &[&proof]).await.0, full, "all places are taken");
 }

@@ -1,7 +1,9 @@
 //! Opaque tokens and their introspection (RFC 7662).
 
 use reqwest::{RequestBuilder, Response};
-use scopegate_issuer::{Algorithm, ClientConfig, Config, Fault, LocalIssuer, PoolConfig, Proof, SigningKey};
+use scopegate_issuer::{
+    Algorithm, ClientConfig, Config, DpopProof, Fault, LocalIssuer, PoolConfig, SigningKey,
+};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
@@ -75,7 +77,7 @@ async fn bound_opaque_token_has_its_confirmation() {
     // RFC 9449 §6.2
     let local = issuer().await;
     let key = SigningKey::generate(Algorithm::ES256);
-    let proof = Proof::new(&key, "POST", &local.token_endpoint()).issued_at(NOW).sign();
+    let proof = DpopProof::new(&key, "POST", &local.token_endpoint()).issued_at(NOW).sign();
     let granted = granted(&local, &[], Some(proof)).await;
     assert_eq!(granted["token_type"], "DPoP");
     let found = introspect(&local, granted["access_token"].as_str().unwrap()).await;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::replay::{api, proof, send, store, used_proof};
-use crate::server::server;
+use crate::server::{Server, server};
 
 #[tokio::test]
 async fn server_that_never_responds_is_503_in_time() {
@@ -103,7 +103,40 @@ async fn read_only_replica_is_an_error() {
     let error = RedisReplayStore::connect(&server.redis()).await.unwrap_err();
     assert!(matches!(&error, RedisError::Rejected { code, .. } if code == "READONLY"), "{error:?}");
     let _: String = server.command(&["REPLICAOF", "NO", "ONE"]).await;
+    // The next attempt follows within a second.
+    let begun = Instant::now();
+    while store.record(used_proof().await).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not recover");
+    }
     assert_eq!(store.record(used_proof().await).await.unwrap(), ProofUse::First);
+}
+
+#[tokio::test]
+async fn read_only_replica_gets_few_connections() {
+    let (primary, server) = (server!(), server!());
+    let store = store(&server).await;
+    let port = primary.address().port().to_string();
+    let _: String = server.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+    let used = used_proof().await;
+    let before = connections(&server).await;
+    let begun = Instant::now();
+    for _ in 0..1_000 {
+        let error = store.record(used).await.unwrap_err().to_string();
+        assert!(error.contains("command rejected with READONLY"), "{error}");
+        tokio::task::yield_now().await;
+    }
+    // The retry of the first call, and one after each delay. The shortest is 50 ms. One is the
+    // test's.
+    let expected = 2 + u64::try_from(begun.elapsed().as_millis() / 50).unwrap();
+    let opened = connections(&server).await - before;
+    assert!((2..=expected).contains(&opened), "{opened}, expected {expected}");
+}
+
+/// Returns how many connections a server has accepted.
+async fn connections(server: &Server) -> u64 {
+    let info: String = server.command(&["INFO", "stats"]).await;
+    let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+    count.unwrap().trim().parse().unwrap()
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ impl MemoryStore {
     /// Records a proof. Of several simultaneous calls with one key, one returns `First` at most.
     pub(crate) fn record(&self, proof: &UsedProof) -> Result<ProofUse, ReplayStoreError> {
         let hash = self.hash.hash_one(proof.key());
-        let number = self.number(proof.expires_at.as_secs_f64());
+        let number = self.number(proof.expires_at().as_secs_f64());
         let own = self.slice(number);
         match own.insert(hash, number, self.max_per_slice) {
             Ok(ProofUse::First) => {}
@@ -97,7 +97,7 @@ impl MemoryStore {
     /// next one, which has room.
     fn full(&self, proof: &UsedProof, number: u64) -> ReplayStoreError {
         let end = number.saturating_add(1).saturating_mul(self.seconds_per_slice);
-        let rest = Duration::from_secs(end).as_secs_f64() - proof.expires_at.as_secs_f64();
+        let rest = Duration::from_secs(end).as_secs_f64() - proof.expires_at().as_secs_f64();
         // The rest is at most one slice.
         let seconds = rest.ceil().clamp(1.0, Duration::from_secs(self.seconds_per_slice).as_secs_f64());
         ReplayStoreError::new("the store of used proofs is full")
@@ -237,6 +237,7 @@ mod tests {
     use crate::token::numeric_date::NumericDate;
 
     const WINDOW: Duration = Duration::from_secs(70);
+    const AGE: Duration = Duration::from_secs(60);
     const START: u64 = 1_800_000_000;
 
     fn at(seconds: u64) -> NumericDate {
@@ -245,7 +246,7 @@ mod tests {
 
     /// Records a proof with the default age.
     fn record(store: &MemoryStore, id: &str, issued_at: u64, now: u64) -> Option<ProofUse> {
-        store.record(&UsedProof::new(&[1; 32], id, at(issued_at + 60), at(now))).ok()
+        store.record(&UsedProof::new(&[1; 32], id, at(issued_at), AGE, at(now))).ok()
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
         assert_eq!(record(&store, "a", 0, 0), Some(ProofUse::First));
         assert_eq!(record(&store, "a", 0, 0), Some(ProofUse::Repeated));
         assert_eq!(record(&store, "b", 0, 0), Some(ProofUse::First));
-        let of_another_key = UsedProof::new(&[2; 32], "a", at(60), at(0));
+        let of_another_key = UsedProof::new(&[2; 32], "a", at(0), AGE, at(0));
         assert_eq!(store.record(&of_another_key).unwrap(), ProofUse::First);
     }
 
@@ -293,11 +294,11 @@ mod tests {
         assert_eq!(record(&store, "more", 0, 0), None);
         assert_eq!(record(&store, "3", 0, 0), Some(ProofUse::Repeated), "a replay needs no room");
         for (now, rest) in [(0, 10), (1, 9), (8, 2), (9, 1)] {
-            let proof = UsedProof::new(&[1; 32], "more", at(now + 60), at(now));
+            let proof = UsedProof::new(&[1; 32], "more", at(now), AGE, at(now));
             let error = store.record(&proof).unwrap_err();
             assert_eq!(error.retry_after(), Duration::from_secs(rest), "{now}");
         }
-        let later = UsedProof::new(&[1; 32], "more", at(69).plus(Duration::from_millis(500)), at(9));
+        let later = UsedProof::new(&[1; 32], "more", at(9).plus(Duration::from_millis(500)), AGE, at(9));
         assert_eq!(store.record(&later).unwrap_err().retry_after(), Duration::from_secs(1));
         assert_eq!(record(&store, "more", 10, 10), Some(ProofUse::First), "the next slice has room");
         for second in 100..2_000 {

@@ -68,3 +68,14 @@ fn missing_scope_is_403_in_the_scheme_of_the_request() {
     let [challenge] = api.challenges(&bearer).try_into().unwrap();
     assert!(challenge.starts_with(BEARER), "{challenge}");
 }
+
+#[test]
+fn texts_without_token_name_no_single_scheme() {
+    // An API may accept both schemes, or only proofs.
+    for api in [Api::accepting(), Api::requiring()] {
+        let text = |request: &Request<()>| api.send(request).unwrap_err().to_string();
+        assert_eq!(text(&Request::get("/orders").body(()).unwrap()), "no access token");
+        let expected = "expected a supported scheme and a token, found another scheme or none";
+        assert_eq!(text(&get("Basic YTpi", &[])), expected);
+    }
+}

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::http::RejectionReason;
-use scopegate::{Algorithm, Error, ProofError};
+use scopegate::{Algorithm, DpopProofError, Error};
 use serde_json::{Value, json};
 use testkit::{thumbprint, token_hash};
 
@@ -11,7 +11,7 @@ use super::*;
 
 /// Asserts that a proof is rejected.
 #[track_caller]
-fn rejected(api: &Api, request: &Request<()>) -> ProofError {
+fn rejected(api: &Api, request: &Request<()>) -> DpopProofError {
     let rejection = api.send(request).unwrap_err();
     assert_eq!(rejection.status(), 401);
     match rejection.reason() {
@@ -41,7 +41,7 @@ fn proof_is_one_compact_jwt() {
         json!({ "payload": "e30", "signatures": [] }).to_string(),
         "x".repeat(8 * 1024),
     ] {
-        assert!(matches!(rejected(&api, &with_proof(&wrong)), ProofError::NotAJwt { .. }), "{wrong}");
+        assert!(matches!(rejected(&api, &with_proof(&wrong)), DpopProofError::NotAJwt { .. }), "{wrong}");
     }
     let padded = |length: usize| {
         let fill = |size: usize| proof().header("x", "x".repeat(size)).sign_with(&CLIENT_KEY);
@@ -50,7 +50,7 @@ fn proof_is_one_compact_jwt() {
     };
     assert_eq!(api.outcome(&with_proof(&padded(8 * 1024 - 4))), (200, "accepted"));
     let too_long = rejected(&api, &with_proof(&padded(8 * 1024 + 1)));
-    assert!(matches!(too_long, ProofError::TooLong { limit: 8_192, found: 8_193.., .. }), "{too_long}");
+    assert!(matches!(too_long, DpopProofError::TooLong { limit: 8_192, found: 8_193.., .. }), "{too_long}");
 }
 
 #[test]
@@ -60,12 +60,15 @@ fn each_claim_is_present_and_has_its_type() {
     accepted(&api, &proof().claim("more", json!({ "a": 1 })).header("more", 1));
     for claim in ["jti", "htm", "htu", "iat", "ath"] {
         let error = rejected(&api, &proven(&proof().without_claim(claim)));
-        assert!(matches!(error, ProofError::MissingClaim { claim: found, .. } if found == claim), "{error}");
+        assert!(
+            matches!(error, DpopProofError::MissingClaim { claim: found, .. } if found == claim),
+            "{error}"
+        );
         let other: Value = if claim == "iat" { "1800000000".into() } else { 1.into() };
         for value in [Value::Null, other, json!([]), json!({}), json!(true)] {
             let error = rejected(&api, &proven(&proof().claim(claim, value)));
             assert!(
-                matches!(error, ProofError::MalformedClaim { claim: found, .. } if found == claim),
+                matches!(error, DpopProofError::MalformedClaim { claim: found, .. } if found == claim),
                 "{error}"
             );
         }
@@ -73,9 +76,12 @@ fn each_claim_is_present_and_has_its_type() {
     let payload = proof().payload();
     let repeated = payload.replacen('{', r#"{"htm":"GET","#, 1);
     let error = rejected(&api, &proven(&proof().raw_payload(repeated)));
-    assert!(matches!(error, ProofError::InvalidPayload { .. }));
+    assert!(matches!(error, DpopProofError::InvalidPayload { .. }));
     let header = proof().header_text().replacen('{', r#"{"typ":"dpop+jwt","#, 1);
-    assert!(matches!(rejected(&api, &proven(&proof().raw_header(header))), ProofError::InvalidHeader { .. }));
+    assert!(matches!(
+        rejected(&api, &proven(&proof().raw_header(header))),
+        DpopProofError::InvalidHeader { .. }
+    ));
 }
 
 #[test]
@@ -85,9 +91,12 @@ fn type_is_exactly_dpop_jwt() {
     accepted(&api, &proof());
     for typ in ["JWT", "at+jwt", "application/dpop+jwt", "DPOP+JWT", "dpop", ""] {
         let error = rejected(&api, &proven(&proof().header("typ", typ)));
-        assert!(matches!(error, ProofError::WrongType { .. }), "{typ}");
+        assert!(matches!(error, DpopProofError::WrongType { .. }), "{typ}");
     }
-    assert!(matches!(rejected(&api, &proven(&proof().without_header("typ"))), ProofError::WrongType { .. }));
+    assert!(matches!(
+        rejected(&api, &proven(&proof().without_header("typ"))),
+        DpopProofError::WrongType { .. }
+    ));
 }
 
 /// The algorithms whose proofs are short enough.
@@ -146,7 +155,7 @@ fn algorithm_is_asymmetric_and_accepted() {
         assert_eq!(Api::with(Dpop::accept().algorithms([algorithm])).outcome(&request()), (200, "accepted"));
         let others = possible_algorithms().filter(|one| *one != algorithm);
         let error = rejected(&Api::with(Dpop::accept().algorithms(others)), &request());
-        assert!(matches!(error, ProofError::UnacceptableAlgorithm { found, .. } if found == algorithm));
+        assert!(matches!(error, DpopProofError::UnacceptableAlgorithm { found, .. } if found == algorithm));
         let by_default = Api::accepting().outcome(&request());
         let is_default = ![Algorithm::RS256, Algorithm::MlDsa44].contains(&algorithm);
         assert_eq!(by_default.0 == 200, is_default, "{algorithm}");
@@ -154,12 +163,12 @@ fn algorithm_is_asymmetric_and_accepted() {
     let api = Api::with(Dpop::accept().algorithms(possible_algorithms()));
     for name in ["none", "HS256", "es256", ""] {
         let error = rejected(&api, &proven(&proof().header("alg", name)));
-        assert!(matches!(error, ProofError::InvalidHeader { .. }), "{name}");
+        assert!(matches!(error, DpopProofError::InvalidHeader { .. }), "{name}");
     }
     let unsigned = proof().mint().raw_header(proof().header("alg", "none").header_text()).unsigned();
     assert!(matches!(
         rejected(&api, &with_proof(&unsigned.sign_with(&CLIENT_KEY))),
-        ProofError::NotAJwt { .. }
+        DpopProofError::NotAJwt { .. }
     ));
 }
 
@@ -174,7 +183,7 @@ fn critical_extension_is_rejected() {
         proof().header("b64", false),
         proof().header("enc", "A256GCM"),
     ] {
-        assert!(matches!(rejected(&api, &proven(&proof)), ProofError::InvalidHeader { .. }));
+        assert!(matches!(rejected(&api, &proven(&proof)), DpopProofError::InvalidHeader { .. }));
     }
 }
 
@@ -188,11 +197,11 @@ fn signature_is_that_of_the_key_in_the_header() {
         &proof().header("kid", "other").header("jku", "https://keys.example").header("x5c", json!(["x"])),
     );
     let flipped = proof().mint().bad_signature().sign_with(&CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&flipped)), ProofError::BadSignature));
+    assert!(matches!(rejected(&api, &with_proof(&flipped)), DpopProofError::BadSignature));
     let of_another_key = proof().sign_with(&OTHER_CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&of_another_key)), ProofError::BadSignature));
+    assert!(matches!(rejected(&api, &with_proof(&of_another_key)), DpopProofError::BadSignature));
     let tampered = proof().mint().tampered().sign_with(&CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&tampered)), ProofError::BadSignature));
+    assert!(matches!(rejected(&api, &with_proof(&tampered)), DpopProofError::BadSignature));
 }
 
 #[test]
@@ -221,19 +230,19 @@ fn key_in_the_header_is_public_and_sound() {
     }
     for secret in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
         let error = rejected(&api, &with_jwk(&member(secret, "AQAB")));
-        assert!(matches!(error, ProofError::UnusableKey { .. }), "{secret}: {error}");
+        assert!(matches!(error, DpopProofError::UnusableKey { .. }), "{secret}: {error}");
     }
     for (name, value) in [("kty", "oct"), ("kty", "RSA"), ("crv", "P-192"), ("x", "AQAB"), ("x", "A=")] {
         let error = rejected(&api, &with_jwk(&member(name, value)));
-        assert!(matches!(error, ProofError::UnusableKey { .. }), "{name} {value}: {error}");
+        assert!(matches!(error, DpopProofError::UnusableKey { .. }), "{name} {value}: {error}");
     }
     for jwk in [json!(null), json!("key"), json!([])] {
         let error = rejected(&api, &proven(&proof().header("jwk", jwk)));
-        assert!(matches!(error, ProofError::UnusableKey { .. }));
+        assert!(matches!(error, DpopProofError::UnusableKey { .. }));
     }
     assert!(matches!(
         rejected(&api, &proven(&proof().without_header("jwk"))),
-        ProofError::UnusableKey { .. }
+        DpopProofError::UnusableKey { .. }
     ));
     // Off the curve, with a token that is bound to exactly this key.
     let mut jwk = CLIENT_KEY.jwk();
@@ -242,7 +251,7 @@ fn key_in_the_header_is_public_and_sound() {
     let token = client_token().scope(SCOPE).claim("cnf", json!({ "jkt": token_hash(&text) })).compact();
     let proof = Proof::new(&CLIENT_KEY, "GET", URL, &token).header("jwk", jwk).sign_with(&CLIENT_KEY);
     let error = rejected(&api, &get(&format!("DPoP {token}"), &[&proof]));
-    assert!(matches!(error, ProofError::UnusableKey { .. }), "{error}");
+    assert!(matches!(error, DpopProofError::UnusableKey { .. }), "{error}");
 }
 
 #[test]
@@ -252,12 +261,12 @@ fn algorithm_fits_the_key() {
     accepted(&api, &proof());
     for name in ["ES384", "RS256", "EdDSA", "PS256", "ML-DSA-44"] {
         let error = rejected(&api, &proven(&proof().header("alg", name)));
-        assert!(matches!(error, ProofError::UnusableKey { .. }), "{name}: {error}");
+        assert!(matches!(error, DpopProofError::UnusableKey { .. }), "{name}: {error}");
     }
     let mut jwk = CLIENT_KEY.jwk();
     jwk["alg"] = "ES384".into();
     let error = rejected(&api, &proven(&proof().header("jwk", jwk.clone())));
-    assert!(matches!(error, ProofError::UnusableKey { .. }));
+    assert!(matches!(error, DpopProofError::UnusableKey { .. }));
     jwk.as_object_mut().unwrap().remove("alg");
     accepted(&api, &proof().header("jwk", jwk));
 }
@@ -330,13 +339,13 @@ fn proof_is_accepted_within_its_window() {
     }
     let error = |iat: Value| rejected(&api, &proven(&proof().claim("iat", iat)));
     for late in [json!(NOW - 61), json!(-1), json!(0), later(-60.5)] {
-        assert!(matches!(error(late), ProofError::Expired { .. }));
+        assert!(matches!(error(late), DpopProofError::Expired { .. }));
     }
     for early in [json!(NOW + 11), later(10.5)] {
-        assert!(matches!(error(early), ProofError::NotYetValid { .. }));
+        assert!(matches!(error(early), DpopProofError::NotYetValid { .. }));
     }
     for malformed in [json!(1e300), json!(NOW.to_string()), json!([NOW])] {
-        assert!(matches!(error(malformed), ProofError::MalformedClaim { claim: "iat", .. }));
+        assert!(matches!(error(malformed), DpopProofError::MalformedClaim { claim: "iat", .. }));
     }
     let wide = Dpop::accept().max_age(Duration::from_secs(300)).max_clock_skew(Duration::from_secs(60));
     let wide = Api::with(wide);
@@ -359,7 +368,7 @@ fn hash_is_that_of_the_token() {
         [token_hash("other"), hex, format!("{hash}="), token_hash(&format!("{}\n", &*TOKEN)), String::new()]
     {
         assert!(
-            matches!(rejected(&api, &proven(&proof().claim("ath", &*wrong))), ProofError::OtherToken),
+            matches!(rejected(&api, &proven(&proof().claim("ath", &*wrong))), DpopProofError::OtherToken),
             "{wrong}"
         );
     }
@@ -375,7 +384,7 @@ fn token_is_bound_to_the_key_of_the_proof() {
     }
     accepted(&api, &proof().header("jwk", jwk));
     let other = Proof::new(&OTHER_CLIENT_KEY, "GET", URL, &TOKEN).sign_with(&OTHER_CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&other)), ProofError::OtherKey));
+    assert!(matches!(rejected(&api, &with_proof(&other)), DpopProofError::OtherKey));
     assert_ne!(thumbprint(&CLIENT_KEY), thumbprint(&OTHER_CLIENT_KEY));
 }
 
@@ -388,9 +397,9 @@ fn cached_token_checks_each_proof() {
     accepted(&api, &proof());
     assert_eq!(api.verifier.status().cached_tokens(), entries);
     let other = Proof::new(&OTHER_CLIENT_KEY, "GET", URL, &TOKEN).sign_with(&OTHER_CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&other)), ProofError::OtherKey));
+    assert!(matches!(rejected(&api, &with_proof(&other)), DpopProofError::OtherKey));
     let flipped = proof().mint().bad_signature().sign_with(&CLIENT_KEY);
-    assert!(matches!(rejected(&api, &with_proof(&flipped)), ProofError::BadSignature));
+    assert!(matches!(rejected(&api, &with_proof(&flipped)), DpopProofError::BadSignature));
 }
 
 #[test]
@@ -402,7 +411,7 @@ fn id_has_1_to_256_bytes() {
     }
     for length in [0, 257] {
         let error = rejected(&api, &proven(&proof().claim("jti", "j".repeat(length))));
-        assert!(matches!(error, ProofError::MalformedClaim { claim: "jti", .. }), "{length}");
+        assert!(matches!(error, DpopProofError::MalformedClaim { claim: "jti", .. }), "{length}");
     }
 }
 

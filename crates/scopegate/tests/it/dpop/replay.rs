@@ -71,6 +71,23 @@ async fn instance_whose_clock_is_behind_rejects_replay() {
     assert!(record(&behind, &fresh).await.is_ok());
 }
 
+#[tokio::test]
+async fn instance_with_longer_age_rejects_replay() {
+    // DP26: a rolling deployment raises the age.
+    let fleet = Fleet::default();
+    let instance =
+        |seconds| Api::with(Dpop::accept().max_age(Duration::from_secs(seconds)).replay_store(fleet.clone()));
+    let (before, after) = (instance(60), instance(300));
+    let (used, fresh) = (proven(&proof().claim("iat", NOW)), proven(&proof().claim("iat", NOW)));
+    assert!(record(&before, &used).await.is_ok());
+    for later in [91, 200, 300] {
+        fleet.0.lock().unwrap().now = Duration::from_secs(later);
+        let replayed = record(after.at(later), &used).await.unwrap_err();
+        assert_eq!(replayed.reason_code(), "proof_replayed", "{later}");
+    }
+    assert!(record(&after, &fresh).await.is_ok());
+}
+
 #[cfg(feature = "metrics")]
 #[test]
 fn each_record_of_a_proof_is_counted() {
@@ -271,8 +288,8 @@ async fn instances_with_one_store_accept_a_proof_once() {
     let request = proven(&proof().claim("iat", NOW + 9));
     assert!(record(&one, &request).await.is_ok());
     assert_eq!(record(&other, &request).await.unwrap_err().reason_code(), "proof_replayed");
-    // The window, and the difference between the clocks of instances.
-    assert_eq!(store.0.lock().unwrap()[0].retention(), Duration::from_secs(69 + 30));
+    // The longest age, and the difference between the clocks of instances.
+    assert_eq!(store.0.lock().unwrap()[0].retention(), Duration::from_secs(309 + 30));
 }
 
 struct Broken;

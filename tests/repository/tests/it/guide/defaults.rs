@@ -196,7 +196,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("Redis replay store | 1,024", "scopegate-redis/src/replay.rs", "MAX_PENDING: usize = 1_024"),
     (
         "after 100 ms, doubled up to 1 s",
-        "scopegate-redis/src/replay/link.rs",
+        "scopegate-redis/src/replay/opened.rs",
         "Backoff::new(Duration::from_millis(100), Duration::from_secs(1))",
     ),
     (

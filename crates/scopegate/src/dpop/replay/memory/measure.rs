@@ -9,6 +9,7 @@ use super::*;
 use crate::token::numeric_date::NumericDate;
 
 const WINDOW: Duration = Duration::from_secs(70);
+const AGE: Duration = Duration::from_secs(60);
 const PER_SECOND: u64 = 10_000;
 const LIVE: usize = 700_000;
 
@@ -19,7 +20,7 @@ fn at(seconds: u64) -> NumericDate {
 /// Returns the proofs of a second.
 fn proofs_of(second: u64) -> impl Iterator<Item = UsedProof> {
     (0..PER_SECOND).map(move |number| {
-        UsedProof::new(&[1; 32], &format!("{second}-{number}"), at(second + 60), at(second))
+        UsedProof::new(&[1; 32], &format!("{second}-{number}"), at(second), AGE, at(second))
     })
 }
 
@@ -45,8 +46,9 @@ fn measure_700_000_live_proofs() {
     assert_eq!(proofs.len(), LIVE);
     println!("a record: {:?}", time_of(store, &proofs, Some(ProofUse::First)));
     println!("a replay: {:?}", time_of(store, &proofs, Some(ProofUse::Repeated)));
-    let further: Vec<_> =
-        (0..100_000).map(|number| UsedProof::new(&[2; 32], &number.to_string(), at(129), at(69))).collect();
+    let further: Vec<_> = (0..100_000)
+        .map(|number| UsedProof::new(&[2; 32], &number.to_string(), at(69), AGE, at(69)))
+        .collect();
     println!("a rejection, because the store is full: {:?}", time_of(store, &further, None));
     assert!(proofs.iter().all(|proof| store.record(proof).ok() == Some(ProofUse::Repeated)));
 
