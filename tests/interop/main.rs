@@ -26,6 +26,7 @@ mod callers;
 mod calls;
 
 mod dpop;
+mod introspection;
 mod oracle;
 
 mod template;
@@ -67,6 +68,7 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     let mut tables = vec![Box::pin(servers::table(&installed)).await];
     tables.extend(Box::pin(callers::tables(&installed)).await?);
     tables.push(Box::pin(dpop::table(&installed)).await?);
+    tables.push(Box::pin(introspection::table(&installed)).await);
     tables.push(Box::pin(oracle::table(&installed)).await?);
     tables.push(Box::pin(template::table(&installed)).await);
 

@@ -52,7 +52,7 @@ impl Caller for Ours {
     }
 }
 
-fn authentication(account: &Account) -> Result<ClientAuthentication, Trouble> {
+pub(crate) fn authentication(account: &Account) -> Result<ClientAuthentication, Trouble> {
     Ok(match &account.proof {
         Proof::Basic { secret } => ClientAuthentication::client_secret_basic(&account.id, secret.clone()),
         Proof::Post { secret } => ClientAuthentication::client_secret_post(&account.id, secret.clone()),
