@@ -42,7 +42,8 @@ pub(super) fn introspection(arguments: &Arguments) -> Result<Option<(Introspecte
     if let Some(time) = cache {
         introspection = introspection.cache_for(time);
     }
-    let limit = seconds(setting::INTROSPECTION_TIMEOUT_SECS, arguments.introspection_timeout_secs.as_deref())?;
+    let limit =
+        seconds(setting::INTROSPECTION_TIMEOUT_SECS, arguments.introspection_timeout_secs.as_deref())?;
     if let Some(limit) = limit {
         introspection = introspection.timeout(limit);
     }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use scopegate::{
-    Algorithm, ConfigError, Issuer, IssuerWithoutAudience, ResourceIdentifier, RevocationFile, Revocations, Verifier,
-    VerifierBuilder,
+    Algorithm, ConfigError, Issuer, IssuerWithoutAudience, ResourceIdentifier, RevocationFile, Revocations,
+    Verifier, VerifierBuilder,
 };
 
 use scopegate_axum::ProtectedResource;
 
 use super::arguments::Arguments;
-use super::setting::{self, Setting};
 use super::introspection::{Introspected, introspection};
+use super::setting::{self, Setting};
 use super::{certificates, dpop};
 use crate::failure::Failure;
 
