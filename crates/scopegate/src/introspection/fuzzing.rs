@@ -37,8 +37,7 @@ pub enum Judged {
 impl Response<'_> {
     /// Judges the response by the rules of an issuer of opaque tokens.
     pub fn judge(&self, issuer: &str, audience: &str, now: f64) -> Result<Judged, ConfigError> {
-        let jwks = r#"{"keys":[]}"#;
-        let rules = Issuer::from_jwks(issuer, jwks)?.audience(audience);
+        let rules = Issuer::from_jwks_uri(issuer, "https://issuer.example/jwks")?.audience(audience);
         let (kind, audience) = (&rules.policy.kind, &rules.policy.audience);
         let rules = Rules { issuer, kind, audience, leeway: Duration::from_secs(60) };
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
