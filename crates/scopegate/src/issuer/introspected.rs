@@ -13,7 +13,7 @@ impl IssuerWithoutAudience {
     /// of verifying JWTs. The keys of the preset are not fetched.
     ///
     /// It makes an issuer as [`Issuer::opaque`] does, which describes the checks. Its rules for
-    /// the client, the scopes and the mark of an access token are those of the preset, applied to the
+    /// the client, the scopes and the mark of an access token come from the preset, and apply to the
     /// members of a response.
     ///
     /// ```
