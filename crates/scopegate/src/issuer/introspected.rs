@@ -13,8 +13,8 @@ impl IssuerWithoutAudience {
     /// of verifying JWTs. The keys of the preset are not fetched.
     ///
     /// It makes an issuer as [`Issuer::opaque`] does, which describes the checks. Its rules for
-    /// the client, the scopes and the mark of an access token come from the preset, and apply to the
-    /// members of a response.
+    /// the client, the scopes and the mark of an access token come from the preset. They apply to
+    /// the members of a response.
     ///
     /// ```
     /// use scopegate::{FetchAuthorization, Introspection, Issuer};
@@ -28,11 +28,12 @@ impl IssuerWithoutAudience {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
-    /// Call [`introspect_jwts`](Issuer::introspect_jwts) if the tokens have the form of a JWT, such as
-    /// Keycloak's lightweight access tokens.
+    /// Call [`introspect_jwts`](Issuer::introspect_jwts) if the tokens have the form of a JWT, such
+    /// as Keycloak's lightweight access tokens.
     ///
-    /// Starting the verifier fails as for [`Issuer::opaque`], and with [`ConfigError::OutOfRange`](crate::ConfigError::OutOfRange) for
-    /// a preset with a name for each tenant.
+    /// Starting the verifier fails as for [`Issuer::opaque`], and with
+    /// [`ConfigError::OutOfRange`](crate::ConfigError::OutOfRange) for a preset with a name for each
+    /// tenant.
     pub fn introspected(mut self, introspection: Introspection) -> Self {
         // Rules for headers and keys have no effect on a token that is not verified.
         let unset = Self::without_preset(String::new(), KeyConfig::None).0;
@@ -50,14 +51,14 @@ impl Issuer {
     /// about.
     ///
     /// # Checks
-    /// 1. The endpoint knows the token. It responds to an unknown, expired or revoked token with 400
-    ///    and `invalid_token`.
+    /// 1. The endpoint knows the token. It responds to an unknown, expired or revoked token with
+    ///    400 and `invalid_token`.
     /// 2. `exp` is in the future.
-    /// 3. `aud` is one of the audiences. It is the id of the client that has requested the token, and
-    ///    not an API: tokens that this client gets for other APIs are accepted too.
+    /// 3. `aud` is one of the audiences. It is the id of the client that has requested the token,
+    ///    and not an API: tokens that this client gets for other APIs are accepted too.
     ///
-    /// The client is read from `azp`, and scopes from `scope`. `sub` is the account, if the token has
-    /// the scope `openid`, or one for the user's profile or email address.
+    /// The client is read from `azp`, and scopes from `scope`. `sub` is the account, if the token
+    /// has the scope `openid`, `email` or `profile`.
     ///
     /// ```
     /// use scopegate::{Introspection, Issuer};
