@@ -82,10 +82,10 @@ impl Endpoint {
         };
         secrets.add(token);
         let is_tokeninfo = matches!(self.credentials, Credentials::Token);
-        let mut pairs = match is_tokeninfo {
-            true => Vec::new(),
-            false => vec![("token", token), ("token_type_hint", "access_token")],
-        };
+        let mut pairs = Vec::new();
+        if !is_tokeninfo {
+            pairs.extend([("token", token), ("token_type_hint", "access_token")]);
+        }
         pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
         let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, JSON);
         if let Some(header) = header {
