@@ -56,7 +56,7 @@ async fn introspection_failures_match_documented_table() {
         let cells = measured.iter().map(summary).collect::<Vec<_>>().join(" | ");
         writeln!(table, "| {name} | {cells} |").unwrap();
         for Measured { caller, seconds: all } in measured {
-            let each = all.iter().map(|second| statuses(second)).collect::<Vec<_>>().join(", ");
+            let each = all.iter().map(statuses).collect::<Vec<_>>().join(", ");
             let longest = all.iter().map(|second| second.longest).max().unwrap_or_default();
             writeln!(seconds, "LIMITS {name} · {caller:?} · {each} · longest {longest:.1?}").unwrap();
         }
