@@ -17,6 +17,7 @@ pub mod token_request;
 pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
+pub mod introspection_response;
 
 mod bound_token;
 mod trust;

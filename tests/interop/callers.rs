@@ -15,6 +15,7 @@ use crate::table::Table;
 
 use self::curl::Curl;
 use self::ours::Ours;
+pub(crate) use self::ours::authentication;
 use self::script::Script;
 
 const NAMES: [&str; 5] = ["scopegate-client", "curl", "requests-oauthlib", "authlib", "openid-client"];

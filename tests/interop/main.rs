@@ -27,6 +27,7 @@ mod calls;
 
 mod bound;
 mod dpop;
+mod introspection;
 mod judges;
 mod oracle;
 
@@ -71,6 +72,7 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     tables.push(Box::pin(bound::table(&installed)).await);
     tables.push(Box::pin(dpop::table(&installed)).await?);
     tables.push(Box::pin(judges::table(&installed)).await?);
+    tables.push(Box::pin(introspection::table(&installed)).await);
     tables.push(Box::pin(oracle::table(&installed)).await?);
     tables.push(Box::pin(template::table(&installed)).await);
 

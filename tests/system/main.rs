@@ -13,6 +13,7 @@ mod both_halves;
 mod dpop_both_halves;
 mod dpop_defects;
 mod flood;
+mod introspection;
 mod invented_keys;
 mod other_implementations;
 mod readme;

@@ -5,6 +5,7 @@
 use scopegate_proto::metadata::{Metadata, well_known_urls};
 use scopegate_proto::url::issuer_identifier;
 
+pub use crate::introspection::fuzzing::{Judged, Response as IntrospectionResponse};
 use crate::keys::set::KeySet;
 use crate::revocation::line;
 use crate::token::algorithm::Algorithm;

@@ -10,6 +10,8 @@ mod circuit;
 mod endpoint;
 mod failure;
 mod freshness;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 pub(crate) mod introspector;
 pub(crate) mod judgement;
 pub(crate) mod opaque_token;
@@ -18,6 +20,7 @@ pub(crate) mod outcome;
 mod rejected;
 mod response;
 mod schedule;
+mod tokeninfo;
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,6 +96,7 @@ pub struct Introspection {
 enum UncheckedCredentials {
     Client(ClientAuthentication),
     Authorization(FetchAuthorization),
+    Token,
 }
 
 /// RFC 7662 §4: a result that is too old accepts a revoked token.
@@ -129,6 +133,19 @@ impl Introspection {
     /// As [`by_client`](Self::by_client).
     pub fn by_authorization(endpoint: &str, header: FetchAuthorization) -> Result<Self, ConfigError> {
         Self::new(endpoint, UncheckedCredentials::Authorization(header))
+    }
+
+    /// Asks the endpoint `tokeninfo` of Google, which is older than RFC 7662. Pass it to
+    /// [`Issuer::google`](crate::Issuer::google).
+    ///
+    /// The API has no credentials: the token is sent in the header `Authorization`. A response with
+    /// status 200 is a valid token, without a member `active`. An invalid one is a response with 400
+    /// or 401 and the `error` `invalid_token`. Any other response is 503.
+    ///
+    /// # Errors
+    /// As [`by_client`](Self::by_client).
+    pub fn by_tokeninfo(endpoint: &str) -> Result<Self, ConfigError> {
+        Self::new(endpoint, UncheckedCredentials::Token)
     }
 
     fn new(endpoint: &str, credentials: UncheckedCredentials) -> Result<Self, ConfigError> {
@@ -225,6 +242,7 @@ impl Introspection {
                 })
             }
             UncheckedCredentials::Authorization(header) => Ok(Credentials::Authorization(header.clone())),
+            UncheckedCredentials::Token => Ok(Credentials::Token),
         }
     }
 
@@ -237,7 +255,7 @@ impl Introspection {
         let credentials = self.check()?;
         let client = match &credentials {
             Credentials::Client(client) => Some(client),
-            Credentials::Authorization(_) => None,
+            Credentials::Authorization(_) | Credentials::Token => None,
         };
         let http = transport.client_for_secrets(&self.url, self.time_limit, client);
         let http = http.map_err(|error| ConfigError::HttpClient { source: error.into() })?;

@@ -10,6 +10,8 @@ mod entra_tenants;
 mod fetch_rules;
 mod hydra;
 #[cfg(feature = "fetch")]
+mod introspected;
+#[cfg(feature = "fetch")]
 pub(crate) mod issuers;
 #[cfg(feature = "jsonwebtoken")]
 mod jwk_set;

@@ -3,6 +3,7 @@
 mod arguments;
 mod certificates;
 mod dpop;
+mod introspection;
 mod setting;
 mod step_up;
 mod trust;

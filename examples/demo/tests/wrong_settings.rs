@@ -197,6 +197,97 @@ fn invalid_setting_of_certificates_or_users_is_named() {
     }
 }
 
+const ENDPOINT: [&str; 8] = [
+    "--introspection",
+    "all",
+    "--introspection-uri",
+    "https://issuer.example/introspect",
+    "--introspection-client-id",
+    "api",
+    "--introspection-client-secret",
+    "s3cret-of-api",
+];
+
+#[test]
+fn invalid_setting_of_introspection_is_named() {
+    let issuer = ["--issuer", URL, "--client-id", "a"];
+    let uri = ["--introspection-uri", "https://issuer.example/introspect"];
+    let mode = ["--introspection", "opaque"];
+    let id = ["--introspection-client-id", "api"];
+    let secret = ["--introspection-client-secret", "s3cret-of-api"];
+    let cases: &[(&[&[&str]], &[&str])] = &[
+        // One of them is missing.
+        (&[&uri, &id, &secret], &["(INTROSPECTION_URI)", "--introspection (INTROSPECTION)", "after_jwt"]),
+        (&[&uri, &mode, &secret], &["--introspection-client-id (INTROSPECTION_CLIENT_ID)"]),
+        (&[&uri, &mode, &id], &["--introspection-client-secret (INTROSPECTION_CLIENT_SECRET)"]),
+        (&[&mode], &["--introspection (INTROSPECTION)", "--introspection-uri (INTROSPECTION_URI)"]),
+        (&[&id], &["(INTROSPECTION_CLIENT_ID)", "--introspection-uri (INTROSPECTION_URI)"]),
+        (&[&secret], &["(INTROSPECTION_CLIENT_SECRET)", "--introspection-uri (INTROSPECTION_URI)"]),
+        (
+            &[&["--introspection-cache-secs", "5"]],
+            &["--introspection-cache-secs (INTROSPECTION_CACHE_SECS)", "(INTROSPECTION_URI)"],
+        ),
+        (
+            &[&["--introspection-timeout-secs", "5"]],
+            &["--introspection-timeout-secs (INTROSPECTION_TIMEOUT_SECS)", "(INTROSPECTION_URI)"],
+        ),
+        // Their values are invalid.
+        (
+            &[&uri, &id, &secret, &["--introspection", "on"]],
+            &["--introspection (INTROSPECTION)", "all, opaque or after_jwt", "\"on\""],
+        ),
+        // IN01
+        (
+            &[&mode, &id, &secret, &["--introspection-uri", "http://issuer.example/introspect"]],
+            &["--introspection-uri (INTROSPECTION_URI)", "https", "http://issuer.example"],
+        ),
+        (
+            &[&uri, &mode, &secret, &["--introspection-client-id", ""]],
+            &["--introspection-client-id (INTROSPECTION_CLIENT_ID)"],
+        ),
+        (
+            &[&uri, &mode, &id, &["--introspection-client-secret", ""]],
+            &["--introspection-client-secret (INTROSPECTION_CLIENT_SECRET)"],
+        ),
+        (
+            &[&ENDPOINT, &["--introspection-cache-secs", "soon"]],
+            &["--introspection-cache-secs (INTROSPECTION_CACHE_SECS)", "whole number", "\"soon\""],
+        ),
+        (
+            &[&ENDPOINT, &["--introspection-timeout-secs", "-1"]],
+            &["--introspection-timeout-secs (INTROSPECTION_TIMEOUT_SECS)", "whole number", "\"-1\""],
+        ),
+        // The same tokens cannot be verified.
+        (&[&ENDPOINT, &["--jwks-uri", URL]], &["--jwks-uri (JWKS_URI)", "(INTROSPECTION) after_jwt"]),
+        (&[&ENDPOINT, &["--profile", "generic"]], &["--profile (PROFILE)", "after_jwt"]),
+        (&[&ENDPOINT, &["--algorithms", "RS256"]], &["--algorithms (ALGORITHMS)", "after_jwt"]),
+        (&[&ENDPOINT, &["--jwks-refresh-secs", "60"]], &["(JWKS_REFRESH_SECS)", "after_jwt"]),
+        (&[&ENDPOINT, &["--jwks-cooldown-secs", "60"]], &["(JWKS_COOLDOWN_SECS)", "after_jwt"]),
+        (&[&ENDPOINT, &["--allow-keys-without-tls"]], &["--allow-keys-without-tls", "after_jwt"]),
+    ];
+    for (arguments, parts) in cases {
+        let arguments = [&[&issuer[..]], *arguments].concat().concat();
+        let ended = run(&arguments, &[]);
+        assert_one_line(&ended, parts);
+        // IN22
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    }
+    assert_one_line(&run(&uri, &[]), &["--introspection-uri (INTROSPECTION_URI)", "--issuer (ISSUER)"]);
+}
+
+#[test]
+fn introspection_time_out_of_range_is_named() {
+    for (setting, value, expected) in [
+        ("--introspection-cache-secs", "301", "0 s to 5 min"),
+        ("--introspection-timeout-secs", "11", "100 ms to 10 s"),
+        ("--introspection-timeout-secs", "0", "100 ms to 10 s"),
+    ] {
+        let issuer = ["--issuer", URL, "--client-id", "a"];
+        let ended = run(&[&issuer[..], &ENDPOINT, &[setting, value]].concat(), &[]);
+        assert_one_line(&ended, &[setting, expected, &format!("found {value} s")]);
+    }
+}
+
 #[test]
 fn value_that_no_challenge_can_hold_is_named() {
     let arguments = ["--issuer", POOL, "--client-id", "a", "--write-acr", "multi factor"];
@@ -255,6 +346,12 @@ fn help_names_every_setting_and_its_variable() {
         "trusted-proxies",
         "write-acr",
         "write-max-auth-age-secs",
+        "introspection",
+        "introspection-uri",
+        "introspection-client-id",
+        "introspection-client-secret",
+        "introspection-cache-secs",
+        "introspection-timeout-secs",
     ];
     for setting in settings {
         assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");

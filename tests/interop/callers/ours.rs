@@ -56,7 +56,7 @@ pub(crate) fn builder(order: &Order<'_>) -> Result<ClientCredentialsBuilder, Tro
     Ok(order.server.resource.into_iter().fold(credentials, ClientCredentialsBuilder::resource))
 }
 
-fn authentication(account: &Account) -> Result<ClientAuthentication, Trouble> {
+pub(crate) fn authentication(account: &Account) -> Result<ClientAuthentication, Trouble> {
     Ok(match &account.proof {
         Proof::Basic { secret } => ClientAuthentication::client_secret_basic(&account.id, secret.clone()),
         Proof::Post { secret } => ClientAuthentication::client_secret_post(&account.id, secret.clone()),

@@ -54,6 +54,8 @@ const provider = (issuer, keys, named) => new Provider(issuer, {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
     // As behind a proxy that terminates TLS, and passes the client's certificate on.
     mTLS: {
       enabled: true,

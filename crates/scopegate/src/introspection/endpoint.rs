@@ -1,4 +1,5 @@
-//! The request to an introspection endpoint (RFC 7662 §2.1). The token is sent in the body only.
+//! The request to an introspection endpoint (RFC 7662 §2.1). The token is sent in the body only, and
+//! to `tokeninfo` in a header only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::introspection::failure::Failure;
 use crate::introspection::response::{MAX_BODY, Response, Statement, is_json};
+use crate::introspection::tokeninfo;
 use crate::keys::fetch::authorization::FetchAuthorization;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -32,16 +34,18 @@ pub(super) struct Endpoint {
 pub(crate) enum Credentials {
     Client(Authenticator),
     Authorization(FetchAuthorization),
+    /// The token itself, at an endpoint [`tokeninfo`].
+    Token,
 }
 
 /// A complete response.
 pub(super) struct Received {
-    status: StatusCode,
-    content_type: Option<String>,
-    retry_after: Option<std::time::Duration>,
-    has_challenge: bool,
-    body: Zeroizing<Vec<u8>>,
-    secrets: SentSecrets,
+    pub(super) status: StatusCode,
+    pub(super) content_type: Option<String>,
+    pub(super) retry_after: Option<std::time::Duration>,
+    pub(super) has_challenge: bool,
+    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) secrets: SentSecrets,
 }
 
 impl Endpoint {
@@ -56,7 +60,8 @@ impl Endpoint {
                 (Credentials::Authorization(ours), Credentials::Authorization(theirs)) => {
                     ours.id() == theirs.id()
                 }
-                (Credentials::Client(_) | Credentials::Authorization(_), _) => false,
+                (Credentials::Token, Credentials::Token) => true,
+                (Credentials::Client(_) | Credentials::Authorization(_) | Credentials::Token, _) => false,
             }
     }
 
@@ -73,9 +78,14 @@ impl Endpoint {
                 let secrets = SentSecrets::new(header.to_str().unwrap_or_default().split(' '));
                 (Some(header), Vec::new(), secrets)
             }
+            Credentials::Token => (tokeninfo::authorization(token), Vec::new(), SentSecrets::default()),
         };
         secrets.add(token);
-        let mut pairs = vec![("token", token), ("token_type_hint", "access_token")];
+        let is_tokeninfo = matches!(self.credentials, Credentials::Token);
+        let mut pairs = Vec::new();
+        if !is_tokeninfo {
+            pairs.extend([("token", token), ("token_type_hint", "access_token")]);
+        }
         pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
         let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, JSON);
         if let Some(header) = header {
@@ -92,11 +102,28 @@ impl Endpoint {
             Err(HttpError::TooLarge { .. }) if !is_result => Zeroizing::default(),
             body => body?,
         };
-        Ok(Received { status, content_type, retry_after, has_challenge, body, secrets })
+        let received = Received { status, content_type, retry_after, has_challenge, body, secrets };
+        if is_tokeninfo { received.of_tokeninfo() } else { Ok(received) }
     }
 }
 
 impl Received {
+    /// Returns the response of `tokeninfo` in the form of RFC 7662.
+    pub(super) fn of_tokeninfo(self) -> Result<Self, Failure> {
+        let Self { status, retry_after, .. } = self;
+        let is_page = !self.content_type.as_deref().is_some_and(is_json);
+        if status == StatusCode::OK && is_page {
+            return Ok(self);
+        }
+        match tokeninfo::as_introspection(status, &self.body)? {
+            Some(body) => {
+                let content_type = Some("application/json".to_owned());
+                Ok(Self { status: StatusCode::OK, content_type, body, ..self })
+            }
+            None => Err(Failure::Status { status, retry_after }),
+        }
+    }
+
     pub(super) fn read(&self) -> Result<Statement<'_>, Failure> {
         let Self { status, content_type, retry_after, has_challenge, body, secrets } = self;
         let (status, retry_after, has_challenge) = (*status, *retry_after, *has_challenge);

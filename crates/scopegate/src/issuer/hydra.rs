@@ -11,7 +11,7 @@ impl Issuer {
     /// Creates the issuer for Ory Hydra or Ory Network, with access tokens that are JWTs.
     ///
     /// Use it if Hydra's `strategies.access_token`, or the client's `access_token_strategy`, is
-    /// `jwt`. Hydra's default is opaque tokens, which only Hydra can verify, by introspection.
+    /// `jwt`. Hydra's default is opaque tokens: call `introspected` on the result.
     ///
     /// # Checks
     /// 1. `alg` is one of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT). Hydra's default is

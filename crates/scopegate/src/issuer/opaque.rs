@@ -173,7 +173,8 @@ impl Issuer {
             return out_of_range(setting, "an issuer of JWTs", &self.identifier);
         }
         if self.policy.tenancy.name_template().is_some() {
-            return out_of_range("and_introspect", "an issuer with one name", &self.identifier);
+            let setting = if self.is_opaque() { "introspected" } else { "and_introspect" };
+            return out_of_range(setting, "an issuer with one name", &self.identifier);
         }
         introspection.check().map(drop)
     }

@@ -3,7 +3,9 @@
 mod bound_tokens;
 mod endpoint;
 mod issuers;
+mod presets;
 mod responses;
 mod rules;
 mod settings;
+mod step_up;
 mod verified_jwts;

@@ -10,7 +10,8 @@ use super::setting::{self, Setting};
 /// Without --issuer, the program starts a local issuer, and sends requests with valid, invalid
 /// and missing tokens. Then it continues to serve the API. With --issuer, the same API accepts
 /// tokens of that issuer. The log is written to standard error; set its level with `RUST_LOG`.
-#[derive(Debug, Default, Parser)]
+// It has a secret, so it does not implement `Debug`.
+#[derive(Default, Parser)]
 #[command(name = "demo", version, verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// Exit after the story: code 0 if every response was as expected, otherwise 1
@@ -201,6 +202,50 @@ pub(crate) struct Arguments {
     /// Maximum time since the user has authenticated, for placing orders (step-up)
     #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) write_max_auth_age_secs: Option<String>,
+
+    /// Introspected tokens: all, opaque or `after_jwt`
+    ///
+    /// all sends every token to the endpoint. opaque sends tokens that are no JWTs, and rejects
+    /// JWTs. `after_jwt` verifies JWTs, sends the valid ones, and rejects others. It is required with
+    /// --introspection-uri.
+    #[arg(long, env, hide_env_values = true, value_name = "TOKENS", verbatim_doc_comment)]
+    pub(super) introspection: Option<String>,
+
+    /// URL of the issuer's introspection endpoint (RFC 7662)
+    #[arg(long, env, hide_env_values = true, value_name = "URL")]
+    pub(super) introspection_uri: Option<String>,
+
+    /// Client id of this API at the introspection endpoint
+    #[arg(long, env, hide_env_values = true, value_name = "ID")]
+    pub(super) introspection_client_id: Option<String>,
+
+    /// Secret of this client
+    ///
+    /// Use the variable: other users of the machine can see the command line.
+    #[arg(long, env, hide_env_values = true, value_name = "SECRET")]
+    pub(super) introspection_client_secret: Option<String>,
+
+    /// Time for which a result of the endpoint is used, 0 to 300
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "SECONDS",
+        default_value = "10",
+        allow_negative_numbers = true
+    )]
+    pub(super) introspection_cache_secs: Option<String>,
+
+    /// Time limit of a call of the endpoint, 1 to 10
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "SECONDS",
+        default_value = "2",
+        allow_negative_numbers = true
+    )]
+    pub(super) introspection_timeout_secs: Option<String>,
 }
 
 impl Arguments {
@@ -232,7 +277,7 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 23] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 29] {
         [
             (setting::LISTEN, &mut self.listen),
             (setting::RESOURCE, &mut self.resource),
@@ -257,6 +302,12 @@ impl Arguments {
             (setting::TRUSTED_PROXIES, &mut self.trusted_proxies),
             (setting::WRITE_ACR, &mut self.write_acr),
             (setting::WRITE_MAX_AUTH_AGE_SECS, &mut self.write_max_auth_age_secs),
+            (setting::INTROSPECTION, &mut self.introspection),
+            (setting::INTROSPECTION_URI, &mut self.introspection_uri),
+            (setting::INTROSPECTION_CLIENT_ID, &mut self.introspection_client_id),
+            (setting::INTROSPECTION_CLIENT_SECRET, &mut self.introspection_client_secret),
+            (setting::INTROSPECTION_CACHE_SECS, &mut self.introspection_cache_secs),
+            (setting::INTROSPECTION_TIMEOUT_SECS, &mut self.introspection_timeout_secs),
         ]
     }
 }

@@ -31,6 +31,12 @@ pub(super) const WRITE_ACR: Setting = Setting("write_acr");
 pub(super) const WRITE_MAX_AUTH_AGE_SECS: Setting = Setting("write_max_auth_age_secs");
 pub(super) const REPLAY_STORE: Setting = Setting("replay_store");
 pub(super) const DPOP_MAX_AGE_SECS: Setting = Setting("dpop_max_age_secs");
+pub(super) const INTROSPECTION: Setting = Setting("introspection");
+pub(super) const INTROSPECTION_URI: Setting = Setting("introspection_uri");
+pub(super) const INTROSPECTION_CLIENT_ID: Setting = Setting("introspection_client_id");
+pub(super) const INTROSPECTION_CLIENT_SECRET: Setting = Setting("introspection_client_secret");
+pub(super) const INTROSPECTION_CACHE_SECS: Setting = Setting("introspection_cache_secs");
+pub(super) const INTROSPECTION_TIMEOUT_SECS: Setting = Setting("introspection_timeout_secs");
 
 impl Setting {
     /// Returns the name of its field, from which clap derives the flag and the variable.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use scopegate::{
-    Algorithm, ConfigError, Issuer, ResourceIdentifier, RevocationFile, Revocations, Verifier,
-    VerifierBuilder,
+    Algorithm, ConfigError, Issuer, IssuerWithoutAudience, ResourceIdentifier, RevocationFile, Revocations,
+    Verifier, VerifierBuilder,
 };
 
 use scopegate_axum::ProtectedResource;
 
 use super::arguments::Arguments;
+use super::introspection::{Introspected, introspection};
 use super::setting::{self, Setting};
 use super::{certificates, dpop};
 use crate::failure::Failure;
@@ -109,6 +110,21 @@ pub(crate) fn resource(name: &str, verifier: &Verifier) -> Result<ProtectedResou
 }
 
 fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure> {
+    match introspection(arguments)? {
+        None => verified_issuer(issuer, arguments),
+        Some((Introspected::AfterJwt, endpoint)) => {
+            Ok(verified_issuer(issuer, arguments)?.and_introspect(endpoint))
+        }
+        Some((tokens @ (Introspected::All | Introspected::Opaque), endpoint)) => {
+            let draft = Issuer::opaque(issuer, endpoint).map_err(wrong_setting)?;
+            let trusted = restricted(draft, arguments)?;
+            Ok(if tokens == Introspected::All { trusted.introspect_jwts() } else { trusted })
+        }
+    }
+}
+
+/// Returns an issuer whose JWTs are verified.
+fn verified_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure> {
     let jwks_uri = arguments.jwks_uri.as_deref();
     let is_pool_id = !issuer.contains("://");
     let draft = match profile(issuer, arguments.profile.as_deref())? {
@@ -119,25 +135,29 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
             None => Issuer::from_metadata(issuer),
         },
     };
-    let draft = draft.map_err(wrong_setting)?;
-    let audiences = list(setting::AUDIENCE, arguments.audience.as_deref())?;
-    let clients = list(setting::CLIENT_ID, arguments.client_id.as_deref())?;
-    let trusted = match (audiences, clients) {
-        (Some(audiences), Some(clients)) => {
-            clients.into_iter().fold(draft.audiences(audiences), Issuer::client)
-        }
-        (Some(audiences), None) => draft.audiences(audiences),
-        (None, Some(clients)) => draft.clients(clients),
-        (None, None) => {
-            let both = format!("{} or {}", setting::AUDIENCE, setting::CLIENT_ID);
-            return Err(Failure::Setting(format!("{both} is required")));
-        }
-    };
+    let trusted = restricted(draft.map_err(wrong_setting)?, arguments)?;
     let trusted = match jwks_uri {
         Some(jwks_uri) => trusted.jwks_uri(jwks_uri),
         None => trusted,
     };
     Ok(if arguments.allow_keys_without_tls { trusted.allow_keys_without_tls() } else { trusted })
+}
+
+/// Restricts an issuer to the audiences and clients of the settings.
+fn restricted(draft: IssuerWithoutAudience, arguments: &Arguments) -> Result<Issuer, Failure> {
+    let audiences = list(setting::AUDIENCE, arguments.audience.as_deref())?;
+    let clients = list(setting::CLIENT_ID, arguments.client_id.as_deref())?;
+    match (audiences, clients) {
+        (Some(audiences), Some(clients)) => {
+            Ok(clients.into_iter().fold(draft.audiences(audiences), Issuer::client))
+        }
+        (Some(audiences), None) => Ok(draft.audiences(audiences)),
+        (None, Some(clients)) => Ok(draft.clients(clients)),
+        (None, None) => {
+            let both = format!("{} or {}", setting::AUDIENCE, setting::CLIENT_ID);
+            Err(Failure::Setting(format!("{both} is required")))
+        }
+    }
 }
 
 fn profile(issuer: &str, written: Option<&str>) -> Result<Profile, Failure> {
@@ -169,7 +189,7 @@ pub(super) fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Dur
 }
 
 /// Converts an error of scopegate, so that it names the flag and the variable.
-fn wrong_setting(error: ConfigError) -> Failure {
+pub(super) fn wrong_setting(error: ConfigError) -> Failure {
     match error {
         ConfigError::InvalidUrl { setting, expected, found, .. }
         | ConfigError::InvalidName { setting, expected, found, .. } => {
@@ -177,6 +197,7 @@ fn wrong_setting(error: ConfigError) -> Failure {
                 "jwks_uri" => setting::JWKS_URI,
                 "resource identifier" => setting::RESOURCE,
                 "DPoP origin" => setting::ORIGIN,
+                "introspection endpoint" => setting::INTROSPECTION_URI,
                 _ => setting::ISSUER,
             };
             setting.wrong(expected, format_args!("{found:?}"))
@@ -199,6 +220,12 @@ fn wrong_setting(error: ConfigError) -> Failure {
         }
         ConfigError::OutOfRange { setting: "age of DPoP proofs", expected, found, .. } => {
             setting::DPOP_MAX_AGE_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "cached introspections", expected, found, .. } => {
+            setting::INTROSPECTION_CACHE_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "introspection timeout", expected, found, .. } => {
+            setting::INTROSPECTION_TIMEOUT_SECS.wrong(expected, found)
         }
         ConfigError::OutOfRange { setting: "resource identifier", expected, found, .. } => {
             setting::RESOURCE.wrong(expected, format_args!("{found:?}"))

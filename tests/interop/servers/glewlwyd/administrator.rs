@@ -124,6 +124,7 @@ fn settings(issuer: &str, keys: &[Value]) -> Result<Value, Trouble> {
         "auth-type-implicit-enabled": true, "auth-type-token-enabled": true,
         "request-parameter-allow": true, "request-maximum-exp": 3600, "client-jwks-parameter": "jwks",
         "resource-allowed": true, "resource-scope": { (READ): resources, (WRITE): resources },
+        "introspection-revocation-allowed": true, "introspection-revocation-allow-target-client": true,
         "oauth-dpop-allowed": true, "oauth-dpop-iat-duration": 60, "code-duration": 600,
         "access-token-duration": 3600, "refresh-token-duration": 1_209_600,
     } }))
