@@ -11,7 +11,7 @@ use crate::cache::key_ref::KeyRef;
 use crate::checks::audience::IssuedFor;
 #[cfg(feature = "http")]
 use crate::checks::confirmation::Scheme;
-use crate::checks::confirmation::{self, Bindings, Presented};
+use crate::checks::confirmation::{self, Bindings, Presented, PresentedCertificate};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
 #[cfg(feature = "fetch")]
@@ -30,6 +30,7 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
+use crate::verifier::decide::check_bindings;
 use crate::verifier::outcome::{NotAccepted, Undecided, UnknownKey};
 
 /// The time until the next attempt, if the application's rule for tenants has panicked.
@@ -49,7 +50,7 @@ impl Verifier {
         }
         let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => self.looked_up(claims, token.token, now),
+            Ok(claims) => self.looked_up(claims, token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
@@ -128,14 +129,19 @@ impl Verifier {
         policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
         let key_id = key.key.id.as_deref();
-        let bindings = confirmation::check(payload, token)?;
+        // Each request proves them, and `decide` checks that: its record has the claims.
+        let reads_certificate = *token.certificate != PresentedCertificate::NotRead;
+        let bindings = confirmation::read(payload, token.token, token.scheme, reads_certificate)?;
         let claims =
             self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
         }
-        self.cache(&claims, key, issuer.leeway, token.scheme);
+        // A stolen token takes no place in the cache.
+        if check_bindings(&claims, token.scheme, token.certificate).is_ok() {
+            self.cache(&claims, key, issuer.leeway, token.scheme);
+        }
         Ok(claims)
     }
 
@@ -152,11 +158,13 @@ impl Verifier {
         bindings: Option<Box<Bindings>>,
     ) -> Result<Claims, Error> {
         #[cfg(feature = "http")]
-        if self.requires_certificate()
-            && bindings.as_ref().is_none_or(|bindings| bindings.certificate.is_none())
-        {
-            return Err(Error::NotCertificateBound);
-        }
+        let bindings = {
+            let mut bindings = bindings;
+            if self.requires_certificate() {
+                Bindings::require_certificate(&mut bindings);
+            }
+            bindings
+        };
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
