@@ -309,14 +309,14 @@ pub use scopegate::http::{
 pub use scopegate::{
     AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, ClaimPath, ClientAuthError,
     ClientAuthentication, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
-    FetchAuthorization, Identity, Introspection, InvalidRevocation, Issuer, IssuerStatus,
-    IssuerWithoutAudience, Issuers, NumericDate, Principal, PrivateKey, ProofError, Received, RefreshOutcome,
-    RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
-    RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
-    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret, SecurityEventError, SecurityEvents,
-    SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status, StatusList, StatusListStatus, TenantList,
-    Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of,
-    any_of,
+    FetchAuthorization, Identity, Introspection, IntrospectionStatus, IntrospectionSuspended,
+    InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal,
+    PrivateKey, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
+    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
+    Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status,
+    StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
+    VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};

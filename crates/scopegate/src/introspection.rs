@@ -299,7 +299,7 @@ impl Introspection {
                 let client = client.map_err(invalid)?;
                 if client.has_certificate() && !self.url.is_https() {
                     let expected = "an https URL, because the client authenticates by a certificate";
-                    let found = self.url.without_query().to_string();
+                    let found = self.url.without_query().clone();
                     return Err(ConfigError::InvalidUrl {
                         setting: "introspection endpoint",
                         expected,
