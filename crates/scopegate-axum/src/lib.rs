@@ -309,14 +309,15 @@ pub use scopegate::http::{
 pub use scopegate::{
     AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, ClaimPath, ClientAuthError,
     ClientAuthentication, Clock, ConfigError, Decision, Denied, DpopProofError, Error, ErrorKind, Excerpt,
-    FeedClaim, FetchAuthorization, Identity, Introspection, InvalidRevocation, InvalidScope, Issuer,
-    IssuerStatus, IssuerWithoutAudience, Issuers, JsonError, NumericDate, Part, Principal, PrivateKey,
-    Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation,
-    RevocationError, RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus,
-    RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret,
-    SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, SkippedKey, StartPolicy,
-    Status, StatusList, StatusListStatus, SystemClock, TenantList, Tenants, TokenRef, Transmitter,
-    Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    FeedClaim, FetchAuthorization, Identity, Introspection, IntrospectionStatus, IntrospectionSuspended,
+    InvalidRevocation, InvalidScope, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, JsonError,
+    NumericDate, Part, Principal, PrivateKey, Received, RefreshOutcome, RefreshTaskState, Requirement,
+    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
+    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
+    ScopeSource, Scopes, Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm,
+    SkippedKey, StartPolicy, Status, StatusList, StatusListStatus, SystemClock, TenantList, Tenants,
+    TokenRef, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of,
+    any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};

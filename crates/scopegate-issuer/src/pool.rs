@@ -293,6 +293,21 @@ impl Pool {
         self.state.plan_introspection_fault(FaultPlan::Well);
     }
 
+    /// Changes each signed response of the introspection endpoint (RFC 9701), from now on. The endpoint
+    /// signs a response if the request accepts `application/token-introspection+jwt`.
+    ///
+    /// The `Mint` has the claims `iss`, `aud` (the client that asks), `iat` and `token_introspection`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// let issuer = scopegate_issuer::LocalIssuer::start().await?;
+    /// issuer.set_signed_introspection(|mint| mint.header("typ", "JWT"));
+    /// # Ok(()) }
+    /// ```
+    pub fn set_signed_introspection(&self, change: impl Fn(Mint) -> Mint + Send + Sync + 'static) {
+        self.state.change_signed_introspection(Box::new(change));
+    }
+
     /// Returns the number of `POST` requests for introspection, including rejected ones and faults.
     pub fn introspection_requests(&self) -> u64 {
         self.state.introspection_requests()

@@ -346,7 +346,7 @@ impl Claims {
     /// Returns whether the token is bound to a key or a certificate of its client, so that each
     /// request with it had a proof (DPoP, RFC 9449) or the certificate (RFC 8705).
     pub fn is_sender_constrained(&self) -> bool {
-        self.bindings().is_some()
+        self.bindings().is_some_and(Bindings::bind)
     }
 
     pub(crate) fn lifetime(&self) -> &Lifetime {

@@ -20,6 +20,7 @@ pub(crate) mod outcome;
 mod rejected;
 mod response;
 mod schedule;
+pub(crate) mod signed;
 mod tokeninfo;
 
 use std::fmt;
@@ -34,6 +35,7 @@ use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{Caller, Introspector, Settings};
+use crate::introspection::signed::ResponseSigner;
 use crate::keys::fetch::authorization::FetchAuthorization;
 use crate::keys::fetch::transport::Transport;
 
@@ -90,6 +92,16 @@ pub struct Introspection {
     unseen: UnseenTokens,
     time_limit: Duration,
     cached: usize,
+    signed: Option<ResponseKeys>,
+}
+
+/// The keys that sign responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ResponseKeys {
+    /// The keys of the issuer's tokens, or of its metadata.
+    OfIssuer,
+    /// The keys at this URL.
+    JwksUri(String),
 }
 
 #[derive(Clone)]
@@ -118,7 +130,9 @@ const MAX_TIME_LIMIT: Duration = Duration::from_secs(10);
 impl Introspection {
     /// Authenticates this API as a client of the issuer (RFC 7662 §2.1).
     ///
-    /// A signed assertion has the issuer's name as its audience.
+    /// A signed assertion has the issuer's name as its audience. A certificate needs an `https`
+    /// endpoint, also on a loopback address. Otherwise starting the verifier fails with
+    /// [`ConfigError::InvalidUrl`].
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidUrl`] if the endpoint is not an `https` URL, or `http` on a
@@ -152,7 +166,15 @@ impl Introspection {
         let url = SecureUrl::parse(endpoint);
         let url = url.map_err(|error| ConfigError::invalid_url("introspection endpoint", error))?;
         let lifetimes = Lifetimes { cached_for: CACHED_FOR, stale_for: None };
-        Ok(Self { url, credentials, lifetimes, unseen: UNSEEN, time_limit: TIME_LIMIT, cached: CACHED })
+        Ok(Self {
+            url,
+            credentials,
+            lifetimes,
+            unseen: UNSEEN,
+            time_limit: TIME_LIMIT,
+            cached: CACHED,
+            signed: None,
+        })
     }
 
     /// Sets how long a result is used. Default: 10 s. Range: 0 s–5 min.
@@ -203,6 +225,65 @@ impl Introspection {
         self
     }
 
+    /// Requires signed responses (RFC 9701): a JWT that the issuer signs for this API. Default:
+    /// responses are plain JSON.
+    ///
+    /// ```
+    /// use scopegate::{ClientAuthentication, Introspection, Issuer};
+    ///
+    /// # let secret = String::from("s3cret");
+    /// let api = ClientAuthentication::client_secret_basic("orders-api", secret);
+    /// let introspection = Introspection::by_client("https://issuer.example/introspect", api)?;
+    /// let issuer = Issuer::opaque("https://issuer.example", introspection.signed_responses())?
+    ///     .audience("https://orders.example");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// The issuer signs responses with a key of its JWTs, and by one of its
+    /// [algorithms](crate::Issuer::algorithms). For an issuer of opaque tokens, the keys are found by
+    /// the issuer's metadata, as with [`Issuer::from_metadata`](crate::Issuer::from_metadata), or at
+    /// the URL that [`response_keys`](Self::response_keys) sets. A call waits for an unknown key
+    /// within its time limit.
+    ///
+    /// A response decides about a token only if
+    ///
+    /// - its content type is `application/token-introspection+jwt`, and its `typ`
+    ///   `token-introspection+jwt` (§5);
+    /// - `iss` is the issuer's name, and `aud` has this API's client id or one of its audiences;
+    /// - `iat` is there, and at most 60 s ago, with the leeway;
+    /// - `exp`, if it is there, is not past.
+    ///
+    /// The members of the response are read from `token_introspection` only. Any other response,
+    /// also plain JSON, is [`IntrospectionUnavailable`](crate::Error::IntrospectionUnavailable) (503).
+    pub fn signed_responses(mut self) -> Self {
+        self.signed.get_or_insert(ResponseKeys::OfIssuer);
+        self
+    }
+
+    /// Sets the URL of the keys that sign responses, and requires [signed
+    /// responses](Self::signed_responses). Use it for an issuer of opaque tokens without metadata.
+    ///
+    /// Starting the verifier fails with [`ConfigError::OutOfRange`] if the issuer has keys for its
+    /// JWTs, and with [`ConfigError::InvalidUrl`] if the URL is not `https`, or `http` on a loopback
+    /// address.
+    pub fn response_keys(mut self, jwks_uri: impl Into<String>) -> Self {
+        self.signed = Some(ResponseKeys::JwksUri(jwks_uri.into()));
+        self
+    }
+
+    /// Returns the keys of signed responses. `None` if responses are not signed.
+    pub(crate) fn keys_of_responses(&self) -> Option<&ResponseKeys> {
+        self.signed.as_ref()
+    }
+
+    /// Returns the client id of this API, if it is a client.
+    pub(crate) fn client_id(&self) -> Option<String> {
+        match &self.credentials {
+            UncheckedCredentials::Client(client) => Some(client.to_string()),
+            UncheckedCredentials::Authorization(_) | UncheckedCredentials::Token => None,
+        }
+    }
+
     /// Checks the settings and the credentials.
     pub(crate) fn check(&self) -> Result<Credentials, ConfigError> {
         let within = |setting, time: Duration, min: Duration, max: Duration, expected| {
@@ -232,7 +313,17 @@ impl Introspection {
             UncheckedCredentials::Client(client) => {
                 let client = Authenticator::new(client.clone());
                 let invalid = |error| ConfigError::InvalidClientAuthentication { source: Box::new(error) };
-                client.map(Credentials::Client).map_err(invalid)
+                let client = client.map_err(invalid)?;
+                if client.has_certificate() && !self.url.is_https() {
+                    let expected = "an https URL, because the client authenticates by a certificate";
+                    let found = self.url.without_query().clone();
+                    return Err(ConfigError::InvalidUrl {
+                        setting: "introspection endpoint",
+                        expected,
+                        found,
+                    });
+                }
+                Ok(Credentials::Client(client))
             }
             UncheckedCredentials::Authorization(header) if header.has_empty_path() => {
                 Err(ConfigError::InvalidName {
@@ -242,6 +333,11 @@ impl Introspection {
                 })
             }
             UncheckedCredentials::Authorization(header) => Ok(Credentials::Authorization(header.clone())),
+            UncheckedCredentials::Token if self.signed.is_some() => Err(ConfigError::OutOfRange {
+                setting: "signed responses",
+                expected: "an endpoint of RFC 7662",
+                found: "tokeninfo".to_owned(),
+            }),
             UncheckedCredentials::Token => Ok(Credentials::Token),
         }
     }
@@ -250,6 +346,7 @@ impl Introspection {
     pub(crate) fn introspector(
         &self,
         caller: Caller,
+        signer: Option<ResponseSigner>,
         transport: &Transport,
     ) -> Result<Arc<Introspector>, ConfigError> {
         let credentials = self.check()?;
@@ -260,7 +357,7 @@ impl Introspection {
         let http = transport.client_for_secrets(&self.url, self.time_limit, client);
         let http = http.map_err(|error| ConfigError::HttpClient { source: error.into() })?;
         let audience = Arc::clone(&caller.issuer);
-        let endpoint = Endpoint { http, url: self.url.clone(), credentials, audience };
+        let endpoint = Endpoint { http, url: self.url.clone(), credentials, audience, signer };
         let Self { lifetimes, unseen, time_limit, cached, .. } = *self;
         let settings = Settings { cached, lifetimes, unseen, time_limit };
         Ok(Introspector::new(endpoint, settings, caller))

@@ -4,6 +4,8 @@
 //! requests read it without a lock.
 
 pub(crate) mod der;
+#[cfg(feature = "fetch")]
+pub(crate) mod document_key;
 pub(crate) mod ed25519;
 #[cfg(feature = "fetch")]
 pub(crate) mod fetch;

@@ -137,6 +137,19 @@ pub(crate) fn introspection_prevented(issuer: &IssuerLabel, reason: &'static str
     let _ = (issuer, reason);
 }
 
+/// Sets whether the calls of an introspection endpoint are suspended. Issuers without a label of
+/// their own have no such series, because they would share it.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspection_suspended(issuer: &IssuerLabel, is_suspended: bool) {
+    #[cfg(feature = "metrics")]
+    if let Some(issuer) = issuer.name() {
+        metrics::gauge!("scopegate_introspection_suspended", "issuer" => issuer.to_owned())
+            .set(if is_suspended { 1.0 } else { 0.0 });
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, is_suspended);
+}
+
 /// Counts a call of a resolver of issuers.
 #[cfg(feature = "fetch")]
 pub(crate) fn resolved(outcome: &'static str) {

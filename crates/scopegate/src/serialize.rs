@@ -7,6 +7,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
 use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
+use crate::status::introspection::{IntrospectionStatus, IntrospectionSuspended};
 use crate::status::status_list::StatusListStatus;
 use crate::status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
@@ -49,7 +50,7 @@ impl Serialize for ResolverStatus {
 impl Serialize for IssuerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fetched_at = self.fetched_at.map(|at: SystemTime| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("IssuerStatus", 13)?;
+        let mut object = serializer.serialize_struct("IssuerStatus", 14)?;
         object.serialize_field("issuer", &self.issuer)?;
         object.serialize_field("usable", &self.usable)?;
         object.serialize_field("key_ids", &self.key_ids)?;
@@ -63,6 +64,7 @@ impl Serialize for IssuerStatus {
         object.serialize_field("fetches_succeeded", &self.fetches_succeeded)?;
         object.serialize_field("fetches_failed", &self.fetches_failed)?;
         object.serialize_field("status_lists", &self.status_lists)?;
+        object.serialize_field("introspection", &self.introspection)?;
         object.end()
     }
 }
@@ -76,6 +78,27 @@ impl Serialize for StatusListStatus {
         object.serialize_field("usable", &self.usable)?;
         object.serialize_field("fetched_at", &fetched_at)?;
         object.serialize_field("bytes", &self.bytes)?;
+        object.serialize_field("last_failure", &self.last_failure)?;
+        object.end()
+    }
+}
+
+/// Serializes as an object with the names of the fields. `suspended` is `outage`, `credentials` or
+/// null.
+impl Serialize for IntrospectionStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let suspended = self.suspended.map(|reason| match reason {
+            IntrospectionSuspended::Outage => "outage",
+            IntrospectionSuspended::Credentials => "credentials",
+        });
+        let mut object = serializer.serialize_struct("IntrospectionStatus", 8)?;
+        object.serialize_field("endpoint", &self.endpoint)?;
+        object.serialize_field("suspended", &suspended)?;
+        object.serialize_field("cached_results", &self.cached_results)?;
+        object.serialize_field("calls_under_way", &self.calls_under_way)?;
+        object.serialize_field("waiting_requests", &self.waiting_requests)?;
+        object.serialize_field("calls_succeeded", &self.calls_succeeded)?;
+        object.serialize_field("calls_failed", &self.calls_failed)?;
         object.serialize_field("last_failure", &self.last_failure)?;
         object.end()
     }
@@ -209,6 +232,16 @@ mod tests {
                 bytes: 1_024,
                 last_failure: None,
             }],
+            introspection: Some(IntrospectionStatus {
+                endpoint: "https://issuer.example/introspect".to_owned(),
+                suspended: Some(IntrospectionSuspended::Outage),
+                cached_results: 6,
+                calls_under_way: 1,
+                waiting_requests: 2,
+                calls_succeeded: 9,
+                calls_failed: 5,
+                last_failure: Some("status 500".to_owned()),
+            }),
         };
         let resolver =
             ResolverStatus { live_issuers: 5, calls: 7, failed_calls: 1, ..ResolverStatus::default() };
@@ -237,6 +270,16 @@ mod tests {
                     "bytes": 1_024,
                     "last_failure": null,
                 }],
+                "introspection": {
+                    "endpoint": "https://issuer.example/introspect",
+                    "suspended": "outage",
+                    "cached_results": 6,
+                    "calls_under_way": 1,
+                    "waiting_requests": 2,
+                    "calls_succeeded": 9,
+                    "calls_failed": 5,
+                    "last_failure": "status 500",
+                },
             }],
             "cached_tokens": 3,
             "cached_bytes": 9_000,

@@ -1,5 +1,6 @@
 //! The status of a verifier for operators: its keys, their age and the results of the fetches.
 
+pub(crate) mod introspection;
 pub(crate) mod status_list;
 
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,7 @@ use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::keys::verifying_key;
 use crate::revocation::status::RevocationStatus;
+use crate::status::introspection::IntrospectionStatus;
 use crate::status::status_list::StatusListStatus;
 use crate::token::key_name::UsedName;
 
@@ -100,6 +102,10 @@ pub struct IssuerStatus {
     /// The status lists that tokens have named, by their URLs. They don't count
     /// for [`is_ready`](Self::is_ready), because only tokens name them.
     pub status_lists: Vec<StatusListStatus>,
+    /// The introspection of the issuer's tokens. `None` if there is none. Suspended calls don't
+    /// count for [`is_ready`](Self::is_ready): tokens with cached results are accepted, and all
+    /// instances of a service would become unready at once.
+    pub introspection: Option<IntrospectionStatus>,
 }
 
 /// A published key that is not used.
@@ -234,6 +240,7 @@ impl IssuerStatus {
             fetches_succeeded: 0,
             fetches_failed: 0,
             status_lists: Vec::new(),
+            introspection: None,
         };
         keys.read_all(|set| status.list(set));
         if let Some(source) = keys.fetched() {
@@ -255,6 +262,11 @@ impl IssuerStatus {
     #[cfg(feature = "fetch")]
     pub(crate) fn with_status_lists(self, status_lists: Vec<StatusListStatus>) -> Self {
         Self { status_lists, ..self }
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn with_introspection(self, introspection: IntrospectionStatus) -> Self {
+        Self { introspection: Some(introspection), ..self }
     }
 
     fn list(&mut self, keys: &KeySet) {

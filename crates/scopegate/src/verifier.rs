@@ -61,6 +61,8 @@ use crate::scope::requirement::Requirement;
 use crate::token::numeric_date::NumericDate;
 #[cfg(feature = "http")]
 use crate::verifier::bound::BoundTokens;
+#[cfg(feature = "fetch")]
+use crate::verifier::decide::check_bindings;
 use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::Lookup;
@@ -169,8 +171,8 @@ impl Verifier {
     ///    - The token is an access token. The issuer's marks such as `token_use` are present, and
     ///      the marks of ID tokens and other tokens are absent.
     ///    - Audience and client match.
-    ///    - The token is not sender-constrained (RFC 7800): there is no proof and no certificate.
     ///    - Scopes, `sub` and `jti` are well-formed.
+    ///    - The token is not sender-constrained (RFC 7800): there is no proof and no certificate.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
     /// 9. Its status is valid in the status list that it names, if the issuer has
@@ -338,8 +340,10 @@ impl Verifier {
     pub async fn ready(&self) {
         loop {
             let (now, issuers) = (self.now(), self.trusted().issuers());
-            let Some(issuer) = issuers.iter().find(|issuer| !issuer.keys.is_usable(now)) else { break };
-            let Some(keys) = issuer.keys.fetched() else { break };
+            // An issuer of opaque tokens has no keys to wait for.
+            let fetched = issuers.iter().filter_map(|issuer| Some((issuer, issuer.keys.fetched()?)));
+            let mut unusable = fetched.filter(|(issuer, _)| !issuer.keys.is_usable(now));
+            let Some((issuer, keys)) = unusable.next() else { break };
             let mut changes = keys.refresh().watch();
             // The end of its refresh is a change too, if it is distrusted meanwhile.
             if !issuer.keys.is_usable(self.now()) && issuer.keys.standing().is_trusted(now) {
@@ -390,7 +394,7 @@ impl Verifier {
     fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return self.looked_up(claims, token.token, now);
+            return self.looked_up(claims, token, now);
         }
         #[cfg(feature = "fetch")]
         if let Some(issuer) = self.opaque_issuer(token.token) {
@@ -410,7 +414,12 @@ impl Verifier {
             reason = "it is the same call with the feature"
         )
     )]
-    fn looked_up(&self, claims: Claims, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted> {
+    fn looked_up(
+        &self,
+        claims: Claims,
+        token: Presented<'_>,
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
         #[cfg(feature = "fetch")]
         if claims.is_decided_at_each_use() {
             return self.decided_by_issuer(claims, token, now);
@@ -424,10 +433,14 @@ impl Verifier {
     fn decided_by_issuer(
         &self,
         claims: Claims,
-        token: &[u8],
+        token: Presented<'_>,
         now: NumericDate,
     ) -> Result<Claims, NotAccepted> {
-        match self.introspect_verified(claims, token, now) {
+        // `decide` rejects it. A stolen token causes no call and no fetch.
+        if check_bindings(&claims, token.scheme, token.certificate).is_err() {
+            return Ok(claims);
+        }
+        match self.introspect_verified(claims, token.token, now) {
             Lookup::Decided(result) => with_valid_status(result?, now),
             Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
         }

@@ -206,10 +206,14 @@ async fn count_introspections(snapshotter: &Snapshotter) -> BTreeMap<String, f64
     status.store(500, Ordering::Relaxed);
     assert!(verifier.verify_or_refresh("valid").await.is_ok());
     status.store(401, Ordering::Relaxed);
-    assert!(verifier.verify_or_refresh("another").await.is_err());
+    for token in ["another", "a-third", "a-fourth", "a-fifth"] {
+        assert!(verifier.verify_or_refresh(token).await.is_err());
+    }
     let seen = read(snapshotter);
+    let suspended = "scopegate_introspection_suspended{issuer=https://opaque.example}";
+    assert_eq!(seen.get(suspended), Some(&1.0), "after five failures: {seen:?}");
     for (outcome, expected) in
-        [("active", 1.0), ("rejected", 1.0), ("failed", 1.0), ("stale", 1.0), ("misconfigured", 1.0)]
+        [("active", 1.0), ("rejected", 1.0), ("failed", 1.0), ("stale", 1.0), ("misconfigured", 4.0)]
     {
         let metric =
             format!("scopegate_introspections_total{{issuer=https://opaque.example,outcome={outcome}}}");

@@ -2,15 +2,16 @@
 
 use std::hint::black_box;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use scopegate::{Issuer, Revocation, Revocations, StatusList, Verifier};
+use scopegate::{ClientAuthentication, Introspection, Issuer, Revocation, Revocations, StatusList, Verifier};
 use scopegate_issuer::{Algorithm, LocalIssuer};
 use tokio::runtime::Builder;
 
 use crate::{ALGORITHMS, Call, Case, ISSUER, RebuiltKey, Signature, builder, signer};
 
 pub(super) fn cases() -> Vec<Case> {
-    ALGORITHMS.into_iter().flat_map(of).chain([revocations()]).chain(status_list()).collect()
+    ALGORITHMS.into_iter().flat_map(of).chain([revocations()]).chain(by_issuer()).collect()
 }
 
 /// Returns the name of the baseline of an algorithm.
@@ -69,23 +70,22 @@ fn revocations() -> Case {
     .over("verify from the cache RS256")
 }
 
-/// Verifies a cached token with an index in a status list, with and without rules for it.
-fn status_list() -> [Case; 2] {
+/// Verifies a cached token about which its issuer decides: by a status list, or by introspection.
+/// The baseline is a cached JWT of the same issuer.
+fn by_issuer() -> [Case; 4] {
     const IGNORED: &str = "verify from the cache RS256, status ignored";
-    let case = |name: &'static str, rules: Option<StatusList>| {
+    let case = |name: &'static str, rules: Rules| {
         Case::new(name, move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             let (verifier, token) = runtime.block_on(async {
                 let local = LocalIssuer::start().await.expect("a server");
-                // The list stays current without the runtime.
+                // Results stay current without the runtime.
                 local.set_status_list_ttl(12 * 3_600);
-                let issuer = Issuer::cognito_at(local.issuer()).expect("an issuer").client("local-reader");
-                let issuer = match rules.clone() {
-                    Some(rules) => issuer.status_list(rules),
-                    None => issuer,
-                };
+                let issuer = rules.issuer(&local);
                 let verifier = builder([issuer]).start().await.expect("a verifier");
-                let token = local.mint().status_index(7).lifetime(24 * 3_600).sign();
+                let mint = local.mint().status_index(7).lifetime(24 * 3_600);
+                let token =
+                    if rules == Rules::Introspected { local.opaque_token(&mint) } else { mint.sign() };
                 verifier.verify_or_refresh(&token).await.expect("a valid token");
                 (verifier, token)
             });
@@ -95,8 +95,42 @@ fn status_list() -> [Case; 2] {
             })
         })
     };
-    let with_rules = case("verify from the cache RS256, status list", Some(StatusList::required()));
-    [case(IGNORED, None), with_rules.over(IGNORED)]
+    [
+        case(IGNORED, Rules::None),
+        case("verify from the cache RS256, status list", Rules::StatusList).over(IGNORED),
+        case("verify from the cache RS256, and introspected", Rules::AndIntrospected).over(IGNORED),
+        case("verify an introspected token from the cache", Rules::Introspected).over(IGNORED),
+    ]
+}
+
+/// The rules by which an issuer decides at each use of a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    None,
+    StatusList,
+    AndIntrospected,
+    /// The token is opaque.
+    Introspected,
+}
+
+impl Rules {
+    fn issuer(self, local: &LocalIssuer) -> Issuer {
+        const CLIENT: &str = "local-reader";
+        let introspection = || {
+            let client = ClientAuthentication::client_secret_basic(CLIENT, "local-reader-secret");
+            let introspection = Introspection::by_client(&local.introspection_endpoint(), client);
+            introspection.expect("an endpoint").cache_for(Duration::from_secs(300))
+        };
+        let jwts = || Issuer::cognito_at(local.issuer()).expect("an issuer").client(CLIENT);
+        match self {
+            Self::None => jwts(),
+            Self::StatusList => jwts().status_list(StatusList::required()),
+            Self::AndIntrospected => jwts().and_introspect(introspection()),
+            Self::Introspected => {
+                Issuer::opaque(local.issuer(), introspection()).expect("an issuer").client(CLIENT)
+            }
+        }
+    }
 }
 
 /// Verifies the same token repeatedly.

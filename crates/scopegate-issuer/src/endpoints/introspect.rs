@@ -1,10 +1,12 @@
-//! `POST …/oauth2/introspect`: token introspection (RFC 7662).
+//! `POST …/oauth2/introspect`: token introspection (RFC 7662), with signed
+//! responses on request (RFC 9701).
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -24,7 +26,8 @@ pub(crate) async fn introspect(
     let fault = pool.begin_introspection();
     let request = Request::read(&headers, body).await;
     let response = match request.and_then(|request| introspected(&request, pool)) {
-        Ok(claims) => token_response(StatusCode::OK, &Value::Object(claims)),
+        Ok((client, members)) if asks_for_jwt(&headers) => signed_response(pool, &client, members),
+        Ok((_, members)) => token_response(StatusCode::OK, &Value::Object(members)),
         Err(error) => {
             tracing::info!(reason = ?error, "no token introspected");
             error.into_introspection_response()
@@ -33,21 +36,42 @@ pub(crate) async fn introspect(
     respond(response, fault).await
 }
 
-/// Returns the members of the response. Each client of the pool may introspect each token. A hint
-/// about the type is ignored (§2.1).
-fn introspected(request: &Request, pool: &Arc<PoolState>) -> Result<Map<String, Value>, OAuthError> {
-    request.credentials.check(Some(pool))?;
+const SIGNED: &str = "application/token-introspection+jwt";
+
+/// Returns whether the request asks for a signed response (RFC 9701 §4).
+fn asks_for_jwt(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = accepted.flat_map(|value| value.split(','));
+    types.any(|media_type| {
+        let (media_type, _) = media_type.split_once(';').unwrap_or((media_type, ""));
+        media_type.trim().eq_ignore_ascii_case(SIGNED)
+    })
+}
+
+/// Returns the response as a JWT for this client (RFC 9701 §5).
+fn signed_response(pool: &PoolState, client: &str, members: Map<String, Value>) -> Response {
+    let jwt = pool.signed_introspection(pool.mint().into_introspection_response(client, members)).sign();
+    ([(CONTENT_TYPE, SIGNED), (CACHE_CONTROL, "no-store")], jwt).into_response()
+}
+
+/// Returns the client and the members of the response. Each client of the pool may introspect each
+/// token. A hint about the type is ignored (§2.1).
+fn introspected(
+    request: &Request,
+    pool: &Arc<PoolState>,
+) -> Result<(String, Map<String, Value>), OAuthError> {
+    let client = request.credentials.check(Some(pool))?.settings.id.clone();
     let token = request.form.get("token").ok_or(OAuthError::MissingToken)?;
     let claims = pool.opaque_tokens().claims(token).or_else(|| jwt_claims(token, pool));
     let Some(mut claims) = claims.filter(|claims| is_in_time(claims, pool.now())) else {
         // §2.2: an inactive token has no other member, so that the response reveals nothing.
-        return Ok(Map::from_iter([("active".to_owned(), false.into())]));
+        return Ok((client, Map::from_iter([("active".to_owned(), false.into())])));
     };
     let has_key = claims.get("cnf").is_some_and(|cnf| cnf.get("jkt").is_some());
     claims.insert("active".to_owned(), true.into());
     // RFC 9449 §6.2
     claims.insert("token_type".to_owned(), json!(if has_key { "DPoP" } else { "Bearer" }));
-    Ok(claims)
+    Ok((client, claims))
 }
 
 /// Returns the claims of an access token that a key of the pool has signed, if it is not revoked.

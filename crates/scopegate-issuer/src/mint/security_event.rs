@@ -1,6 +1,7 @@
-//! Security event tokens (RFC 8417), which revoke tokens at a resource server.
+//! Signed documents that are no access tokens. Security event tokens (RFC 8417) revoke tokens at a
+//! resource server. Introspection responses (RFC 9701) decide about one token.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Mint;
 use super::shape::Shape;
@@ -39,6 +40,18 @@ impl Mint {
         self.shape = Shape::Rfc9068;
         self.claims.retain(|name, _| ["iss", "iat", "jti"].contains(&name.as_str()));
         self.claim("aud", audience).claim("events", json!({})).header("typ", "secevent+jwt")
+    }
+
+    /// Creates the response of an introspection endpoint (RFC 9701 §5) for this client.
+    pub(crate) fn into_introspection_response(
+        mut self,
+        client_id: &str,
+        members: Map<String, Value>,
+    ) -> Self {
+        self.shape = Shape::Rfc9068;
+        self.claims.retain(|name, _| ["iss", "iat"].contains(&name.as_str()));
+        let mint = self.claim("aud", client_id).claim("token_introspection", members);
+        mint.header("typ", "token-introspection+jwt")
     }
 
     /// Adds an event to `events`, by its type.

@@ -21,6 +21,9 @@ use crate::pool::replay_cache::ReplayCache;
 use crate::pool::revoked::RevokedTokens;
 use crate::pool::status_list::StatusList;
 
+/// A defect that a test adds to a document.
+pub(super) type ChangeMint = Box<dyn Fn(Mint) -> Mint + Send + Sync>;
+
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
     config: PoolConfig,
@@ -33,6 +36,7 @@ pub(crate) struct PoolState {
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
     introspection_fault: Mutex<FaultPlan>,
+    signed_introspection: Mutex<Option<ChangeMint>>,
     replay_cache: ReplayCache,
     dpop: DpopState,
     events: EventQueue,
@@ -57,6 +61,7 @@ impl PoolState {
             fault: Mutex::default(),
             token_fault: Mutex::default(),
             introspection_fault: Mutex::default(),
+            signed_introspection: Mutex::default(),
             replay_cache: ReplayCache::default(),
             events: EventQueue::default(),
             revoked: RevokedTokens::default(),
@@ -145,6 +150,18 @@ impl PoolState {
         *locked(&self.introspection_fault) = plan;
     }
 
+    pub(super) fn change_signed_introspection(&self, change: ChangeMint) {
+        *locked(&self.signed_introspection) = Some(change);
+    }
+
+    /// Returns a signed response with the defects that are set.
+    pub(crate) fn signed_introspection(&self, response: Mint) -> Mint {
+        match &*locked(&self.signed_introspection) {
+            Some(change) => change(response),
+            None => response,
+        }
+    }
+
     pub(super) fn introspection_requests(&self) -> u64 {
         self.introspection_requests.load(Ordering::SeqCst)
     }
@@ -226,7 +243,7 @@ impl fmt::Debug for PoolState {
     }
 }
 
-/// Locks a plan. A panic under the lock leaves the plan valid, so a poisoned lock is used as well.
-fn locked(plan: &Mutex<FaultPlan>) -> MutexGuard<'_, FaultPlan> {
-    plan.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks a part of the state. A panic under the lock leaves it valid, so a poisoned lock is used too.
+fn locked<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

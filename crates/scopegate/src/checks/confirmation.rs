@@ -46,21 +46,51 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// The key and the certificate to which a token is bound. At least one is present.
+/// The key and the certificate to which a token is bound. At least one is present, or the verifier
+/// requires a certificate.
 pub(crate) struct Bindings {
     pub(crate) key: Option<Binding>,
-    /// The thumbprint of the certificate (RFC 8705 §3.1).
-    pub(crate) certificate: Option<[u8; 32]>,
+    pub(crate) certificate: CertificateBinding,
+}
+
+/// The certificate to which a token is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CertificateBinding {
+    None,
+    /// No certificate, although the verifier requires one.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have certificates"))]
+    Missing,
+    /// The thumbprint (RFC 8705 §3.1).
+    To([u8; 32]),
 }
 
 impl Bindings {
+    /// Returns whether the token is bound at all.
+    pub(crate) fn bind(&self) -> bool {
+        self.key.is_some() || matches!(self.certificate, CertificateBinding::To(_))
+    }
+
+    /// Adds the rule that a certificate is required.
+    #[cfg(feature = "http")]
+    pub(crate) fn require_certificate(bindings: &mut Option<Box<Self>>) {
+        let none = || Box::new(Self { key: None, certificate: CertificateBinding::None });
+        let bindings = bindings.get_or_insert_with(none);
+        if bindings.certificate == CertificateBinding::None {
+            bindings.certificate = CertificateBinding::Missing;
+        }
+    }
+
     /// Rejects a token whose bindings the request does not prove. A proof of the key is checked
     /// later, if the scheme has one.
     pub(crate) fn check(&self, scheme: Scheme, certificate: &PresentedCertificate) -> Result<(), Error> {
         if self.key.is_some() && scheme == Scheme::Bearer {
             return Err(Error::SenderConstrained { binding: PROVEN_BY_DPOP });
         }
-        let Some(expected) = &self.certificate else { return Ok(()) };
+        let expected = match &self.certificate {
+            CertificateBinding::None => return Ok(()),
+            CertificateBinding::Missing => return Err(Error::NotCertificateBound),
+            CertificateBinding::To(expected) => expected,
+        };
         match certificate {
             PresentedCertificate::Thumbprint(found) if found == expected => Ok(()),
             PresentedCertificate::Thumbprint(_) => Err(Error::WrongCertificate),
@@ -102,19 +132,6 @@ fn confirmation<'a>(members: &JsonObject<'a>) -> Result<Option<JsonObject<'a>>, 
     confirmation.transpose().map_err(|_| Error::SenderConstrained { binding: "cnf, malformed" })
 }
 
-/// Returns the bindings of a token, if the request proves them.
-pub(crate) fn check(
-    payload: &JsonObject<'_>,
-    presented: Presented<'_>,
-) -> Result<Option<Box<Bindings>>, Error> {
-    let reads_certificate = *presented.certificate != PresentedCertificate::NotRead;
-    let bindings = read(payload, presented.token, presented.scheme, reads_certificate)?;
-    if let Some(bindings) = &bindings {
-        bindings.check(presented.scheme, presented.certificate)?;
-    }
-    Ok(bindings)
-}
-
 /// Returns the bindings of a token, which each request must prove.
 ///
 /// Rejects a token with a binding that such requests do not prove: an attacker who steals the token
@@ -152,14 +169,13 @@ pub(crate) fn read(
         }
     };
     let certificate = match confirmation.get(PROVEN_BY_CERTIFICATE) {
-        None => None,
+        None => CertificateBinding::None,
         Some(thumbprint) => {
             let thumbprint = string(thumbprint).and_then(|thumbprint| base64url::decode(&*thumbprint));
-            Some(thumbprint.and_then(|bytes| bytes.try_into().ok()).ok_or(malformed)?)
+            let thumbprint = thumbprint.and_then(|bytes| bytes.try_into().ok());
+            CertificateBinding::To(thumbprint.ok_or(malformed)?)
         }
     };
-    if key.is_none() && certificate.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Box::new(Bindings { key, certificate })))
+    let bindings = Bindings { key, certificate };
+    Ok(bindings.bind().then(|| Box::new(bindings)))
 }

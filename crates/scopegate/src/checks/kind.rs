@@ -19,6 +19,9 @@ pub(crate) enum TypeRule {
     /// `statuslist+jwt`, for a status list and never for a token.
     #[cfg(feature = "fetch")]
     StatusList,
+    /// `token-introspection+jwt`, for an introspection response and never for a token (RFC 9701 §5).
+    #[cfg(feature = "fetch")]
+    IntrospectionResponse,
 }
 
 impl TypeRule {
@@ -30,6 +33,8 @@ impl TypeRule {
             Self::SecurityEvent => (is("secevent+jwt"), "secevent+jwt"),
             #[cfg(feature = "fetch")]
             Self::StatusList => (is("statuslist+jwt"), "statuslist+jwt"),
+            #[cfg(feature = "fetch")]
+            Self::IntrospectionResponse => (is("token-introspection+jwt"), "token-introspection+jwt"),
             Self::AccessTokenOrUntyped => {
                 (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
             }

@@ -147,7 +147,10 @@ impl Rejection {
     ///
     /// - not sufficient: 403, or 401 as `insufficient_user_authentication`,
     /// - its issuer is not accepted for this request: 401, `wrong_issuer`,
-    /// - the DPoP proof of the request is rejected or cannot be recorded. The token may be stolen.
+    /// - the DPoP proof of the request is rejected or cannot be recorded. The token may be stolen,
+    /// - the token is bound to another certificate than that of the request, or to none although one is
+    ///   required,
+    /// - the token is introspected, bound to a key, and presented without a proof.
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
     /// and did not add [claims](Self::with_claims).

@@ -113,6 +113,11 @@ impl Circuit {
         self.open.is_some()
     }
 
+    /// Returns the reason why the circuit is open.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.open.as_ref().map(|open| open.cause)
+    }
+
     /// Records the begin of a call with the role that [`role`](Self::role) returned.
     pub(super) fn begin(&mut self, role: Role) {
         if let (Role::Probe, Some(open)) = (role, &mut self.open) {

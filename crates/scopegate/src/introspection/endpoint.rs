@@ -14,11 +14,10 @@ use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
 
 use crate::introspection::failure::Failure;
-use crate::introspection::response::{MAX_BODY, Response, Statement, is_json};
+use crate::introspection::response::{Format, MAX_BODY, Response, Statement};
+use crate::introspection::signed::ResponseSigner;
 use crate::introspection::tokeninfo;
 use crate::keys::fetch::authorization::FetchAuthorization;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The endpoint of one issuer, with the credentials of this API.
 pub(super) struct Endpoint {
@@ -27,6 +26,8 @@ pub(super) struct Endpoint {
     pub(super) credentials: Credentials,
     /// The audience of signed assertions: the issuer, so that no other server accepts them.
     pub(super) audience: Arc<str>,
+    /// `None` if responses are not signed.
+    pub(super) signer: Option<ResponseSigner>,
 }
 
 /// The checked credentials of this API.
@@ -53,6 +54,7 @@ impl Endpoint {
     /// difference.
     pub(super) fn decides_as(&self, other: &Self) -> bool {
         self.url == other.url
+            && self.format() == other.format()
             && match (&self.credentials, &other.credentials) {
                 (Credentials::Client(ours), Credentials::Client(theirs)) => {
                     ours.client_id() == theirs.client_id()
@@ -63,6 +65,10 @@ impl Endpoint {
                 (Credentials::Token, Credentials::Token) => true,
                 (Credentials::Client(_) | Credentials::Authorization(_) | Credentials::Token, _) => false,
             }
+    }
+
+    fn format(&self) -> Format {
+        if self.signer.is_some() { Format::Jwt } else { Format::Json }
     }
 
     /// Sends a token. Redirects are not followed: they could lead the token and the credentials
@@ -87,7 +93,9 @@ impl Endpoint {
             pairs.extend([("token", token), ("token_type_hint", "access_token")]);
         }
         pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
-        let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, JSON);
+        let format = self.format();
+        let accept = HeaderValue::from_static(format.media_type());
+        let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, accept);
         if let Some(header) = header {
             request = request.header(AUTHORIZATION, header);
         }
@@ -96,7 +104,8 @@ impl Endpoint {
         let content_type = response.header(&CONTENT_TYPE).map(str::to_owned);
         let retry_after = response.header(&RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
         let has_challenge = response.header(&WWW_AUTHENTICATE).is_some();
-        let is_result = status == StatusCode::OK && content_type.as_deref().is_some_and(is_json);
+        let is_result =
+            status == StatusCode::OK && content_type.as_deref().is_some_and(|found| format.is_of(found));
         let body = match response.body(MAX_BODY).await {
             // The status or the type of another page suffices.
             Err(HttpError::TooLarge { .. }) if !is_result => Zeroizing::default(),
@@ -111,7 +120,7 @@ impl Received {
     /// Returns the response of `tokeninfo` in the form of RFC 7662.
     pub(super) fn of_tokeninfo(self) -> Result<Self, Failure> {
         let Self { status, retry_after, .. } = self;
-        let is_page = !self.content_type.as_deref().is_some_and(is_json);
+        let is_page = !self.content_type.as_deref().is_some_and(|found| Format::Json.is_of(found));
         if status == StatusCode::OK && is_page {
             return Ok(self);
         }
@@ -124,11 +133,24 @@ impl Received {
         }
     }
 
+    /// Reads a plain response.
     pub(super) fn read(&self) -> Result<Statement<'_>, Failure> {
-        let Self { status, content_type, retry_after, has_challenge, body, secrets } = self;
-        let (status, retry_after, has_challenge) = (*status, *retry_after, *has_challenge);
-        let content_type = content_type.as_deref();
-        Response { status, content_type, retry_after, has_challenge, body }.read(secrets)
+        self.response().read(&self.secrets)
+    }
+
+    /// Returns the body of a signed response. Nothing is verified yet.
+    pub(super) fn jwt(&self) -> Result<&[u8], Failure> {
+        self.response().body_of(Format::Jwt, &self.secrets)
+    }
+
+    fn response(&self) -> Response<'_> {
+        Response {
+            status: self.status,
+            content_type: self.content_type.as_deref(),
+            retry_after: self.retry_after,
+            has_challenge: self.has_challenge,
+            body: &self.body,
+        }
     }
 }
 

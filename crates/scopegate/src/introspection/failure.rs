@@ -13,6 +13,7 @@ use scopegate_proto::json::JsonError;
 use crate::error::Error;
 use crate::introspection::circuit::{Cause, Evidence, whole_seconds};
 use crate::introspection::outcome::Outcome;
+use crate::introspection::signed::Unsigned;
 use crate::keys::fetch::authorization::AuthorizationError;
 
 /// Maximum of a server's `Retry-After`, so that a misconfigured server cannot turn callers away for
@@ -37,7 +38,10 @@ pub(crate) enum Failure {
         status: StatusCode,
         code: Option<Excerpt>,
     },
-    ContentType(Option<Excerpt>),
+    /// Expected and found.
+    ContentType(&'static str, Option<Excerpt>),
+    /// The response is not signed as required.
+    Unsigned(Unsigned),
     Json(JsonError),
     /// `active` is not a boolean (RFC 7662 §2.2). The field is what stands there.
     Active(Option<Excerpt>),
@@ -57,6 +61,7 @@ impl Failure {
         match self {
             Self::BadCredentials { .. } => Evidence::Fails(Cause::Credentials),
             Self::NoAssertion(error) if !error.is_transient() => Evidence::Fails(Cause::Credentials),
+            Self::NoAuthorization(error) if !error.is_transient() => Evidence::Fails(Cause::Credentials),
             Self::NoPlace(_) | Self::Suspended => Evidence::None,
             Self::Status { status, .. } if is_about_request(*status) => Evidence::Undecided,
             Self::Http(HttpError::TooLarge { .. }) | Self::Member(_) => Evidence::Undecided,
@@ -74,12 +79,16 @@ impl Failure {
         }
     }
 
+    /// Returns the time that the server asks for, while the circuit is open too.
+    pub(super) fn requested_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after: Some(requested), .. } => Some((*requested).min(MAX_RETRY_AFTER)),
+            _ => None,
+        }
+    }
+
     fn retry_after(&self) -> Duration {
-        let requested = match self {
-            Self::Status { retry_after, .. } => retry_after.unwrap_or_default(),
-            _ => Duration::ZERO,
-        };
-        whole_seconds(requested.min(MAX_RETRY_AFTER))
+        whole_seconds(self.requested_wait().unwrap_or_default())
     }
 }
 
@@ -114,9 +123,10 @@ impl fmt::Display for Failure {
                     or_none(code)
                 )
             }
-            Self::ContentType(found) => {
-                write!(f, "expected the content type application/json, found {}", or_none(found))
+            Self::ContentType(expected, found) => {
+                write!(f, "expected the content type {expected}, found {}", or_none(found))
             }
+            Self::Unsigned(unsigned) => fmt::Display::fmt(unsigned, f),
             Self::Json(found) => write!(f, "the response is {found}"),
             Self::Active(found) => {
                 write!(f, "expected `active` to be true or false, found {}", or_none(found))
@@ -144,6 +154,7 @@ impl StdError for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::fetch::authorization::FileError;
 
     fn status(code: u16, seconds: Option<u64>) -> Failure {
         let status = StatusCode::from_u16(code).unwrap();
@@ -163,7 +174,7 @@ mod tests {
         for (seconds, expected) in [(None, 1), (Some(0), 1), (Some(7), 7), (Some(60), 60), (Some(61), 60)] {
             assert_eq!(retry_after(&status(503, seconds)), Some(expected), "{seconds:?}");
         }
-        assert_eq!(retry_after(&Failure::ContentType(None)), Some(1));
+        assert_eq!(retry_after(&Failure::ContentType("application/json", None)), Some(1));
     }
 
     #[test]
@@ -195,6 +206,10 @@ mod tests {
         let failures = [
             Failure::BadCredentials { status: StatusCode::UNAUTHORIZED, code: None },
             Failure::NoAssertion(AssertionError::TooLong),
+            Failure::NoAuthorization(AuthorizationError::File {
+                path: "/run/token".into(),
+                cause: FileError::NotOneWord,
+            }),
         ];
         for failure in failures {
             assert_eq!(failure.evidence(), Evidence::Fails(Cause::Credentials));

@@ -5,7 +5,7 @@ mod report;
 mod running;
 
 use std::fmt;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::cache::entry::Entry;
 use crate::cache::{Cache, Insert, slots};
 use crate::claims::Claims;
+use crate::error::causes::with_causes;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::call::Call;
@@ -37,6 +38,7 @@ use crate::introspection::response::MAX_BODY;
 use crate::introspection::schedule::{Class, MAX_CALLS, Schedule, Step, Ticket};
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
+use crate::status::introspection::IntrospectionStatus;
 use crate::token::numeric_date::NumericDate;
 
 /// Bytes of the cached results: 4 KiB for each. Every four have room for the largest response, so
@@ -256,7 +258,13 @@ impl Introspector {
         };
         let evidence = failure.as_ref().map_or(Evidence::Works, Failure::evidence);
         let now = Instant::now();
-        let change = self.schedule().end(digest, running.ticket, &outcome, evidence, now);
+        let cause = failure.as_ref().map(|failure| with_causes(failure));
+        let busy_until = failure.as_ref().and_then(Failure::requested_wait).map(|wait| now + wait);
+        let mut schedule = self.schedule();
+        let change = schedule.end(digest, running.ticket, &outcome, evidence, now);
+        let forgotten = schedule.record(evidence, cause, busy_until);
+        drop(schedule);
+        drop(forgotten);
         running.call.settle(outcome);
         // Last, because recorders and subscribers may panic.
         if evidence == Evidence::None {
@@ -273,6 +281,21 @@ impl Introspector {
             }
         }
         self.report.ended(self, change, failure.as_ref());
+    }
+
+    /// Returns the state for operators.
+    pub(crate) fn status(&self) -> IntrospectionStatus {
+        let status = IntrospectionStatus {
+            endpoint: self.endpoint.url.without_query().clone(),
+            suspended: None,
+            cached_results: self.memory.active.usage().entries,
+            calls_under_way: 0,
+            waiting_requests: self.waiting.load(Ordering::Relaxed),
+            calls_succeeded: 0,
+            calls_failed: 0,
+            last_failure: None,
+        };
+        self.schedule().report(status)
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {

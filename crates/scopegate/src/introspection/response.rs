@@ -35,14 +35,27 @@ impl<'a> Response<'a> {
     /// Reads the statement. Only a well-formed response with status 200 is one. Strings of the
     /// server that quote one of `secrets` are not shown.
     pub(super) fn read(self, secrets: &SentSecrets) -> Result<Statement<'a>, Failure> {
+        let body = self.body_of(Format::Json, secrets)?;
+        Statement::read(JsonObject::from_slice(body).map_err(Failure::Json)?)
+    }
+
+    /// Returns the body of a response with status 200 in this format.
+    pub(super) fn body_of(self, format: Format, secrets: &SentSecrets) -> Result<&'a [u8], Failure> {
         let Self { status, content_type, retry_after, has_challenge, body } = self;
         if status != StatusCode::OK {
             return Err(failed(status, retry_after, has_challenge, body, secrets));
         }
-        if !content_type.is_some_and(is_json) {
-            return Err(Failure::ContentType(content_type.and_then(|found| secrets.show(found))));
+        if !content_type.is_some_and(|found| format.is_of(found)) {
+            let found = content_type.and_then(|found| secrets.show(found));
+            return Err(Failure::ContentType(format.media_type(), found));
         }
-        let mut members = JsonObject::from_slice(body).map_err(Failure::Json)?;
+        Ok(body)
+    }
+}
+
+impl<'a> Statement<'a> {
+    /// Reads the members of a response.
+    pub(super) fn read(mut members: JsonObject<'a>) -> Result<Self, Failure> {
         match members.get("active") {
             Some(value) if value.get() == "true" => {
                 // Some servers write absent members as null. A binding must not disappear.
@@ -79,10 +92,28 @@ fn failed(
     }
 }
 
-/// Returns whether a media type is `application/json`, with any parameters (RFC 9110 §8.3.1).
-pub(super) fn is_json(content_type: &str) -> bool {
-    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
-    media_type.trim_matches([' ', '\t']).eq_ignore_ascii_case("application/json")
+/// The format of responses. An endpoint that should sign must not fall back to a plain response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    /// RFC 9701 §4, §5.
+    Jwt,
+}
+
+impl Format {
+    /// Returns the media type, for `Accept` too.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Jwt => "application/token-introspection+jwt",
+        }
+    }
+
+    /// Returns whether a content type is this media type, with any parameters (RFC 9110 §8.3.1).
+    pub(super) fn is_of(self, content_type: &str) -> bool {
+        let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+        media_type.trim_matches([' ', '\t']).eq_ignore_ascii_case(self.media_type())
+    }
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::{Budget, UnseenTokens};
 use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Role};
+use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Role, whole_seconds};
 use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::rejected::RejectedTokens;
+use crate::status::introspection::{IntrospectionStatus, IntrospectionSuspended};
 
 /// The calls under way, the rejected tokens, and the bounds on new calls.
 pub(super) struct Schedule {
@@ -25,6 +26,11 @@ pub(super) struct Schedule {
     accepted: Arc<AcceptedTokens>,
     budget: Budget,
     circuit: Circuit,
+    calls_succeeded: u64,
+    calls_failed: u64,
+    last_failure: Option<String>,
+    /// The end of the time that the server has asked for.
+    busy_until: Option<Instant>,
 }
 
 /// The decision about a token without a current result.
@@ -81,6 +87,10 @@ impl Schedule {
             accepted,
             budget: Budget::new(unseen, now),
             circuit: Circuit::default(),
+            calls_succeeded: 0,
+            calls_failed: 0,
+            last_failure: None,
+            busy_until: None,
         }
     }
 
@@ -103,7 +113,11 @@ impl Schedule {
             Ok(role) => role,
             Err(prevented) => {
                 let outcome = match prevented.cause {
-                    Cause::Outage => Outcome::Undecided { retry_after: prevented.retry_after },
+                    Cause::Outage => {
+                        let requested = self.busy_until.map(|until| until.saturating_duration_since(now));
+                        let requested = whole_seconds(requested.unwrap_or_default());
+                        Outcome::Undecided { retry_after: prevented.retry_after.max(requested) }
+                    }
                     Cause::Credentials => Outcome::Misconfigured,
                 };
                 return Step::Prevented(outcome, Reason::Suspended);
@@ -158,6 +172,39 @@ impl Schedule {
             Outcome::Undecided { .. } | Outcome::Misconfigured => {}
         }
         self.circuit.end(ticket.role, ticket.was_accepted.then_some(digest), evidence, now)
+    }
+
+    /// Records the end of a call for the status. Returns the failure before it, to be dropped without
+    /// the lock.
+    pub(super) fn record(
+        &mut self,
+        evidence: Evidence,
+        failure: Option<String>,
+        busy_until: Option<Instant>,
+    ) -> Option<String> {
+        match evidence {
+            Evidence::None => return failure,
+            Evidence::Works => self.calls_succeeded += 1,
+            Evidence::Fails(_) | Evidence::Undecided => self.calls_failed += 1,
+        }
+        self.busy_until = busy_until;
+        std::mem::replace(&mut self.last_failure, failure)
+    }
+
+    /// Adds the state of the calls.
+    pub(super) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
+        let suspended = self.circuit.cause().map(|cause| match cause {
+            Cause::Outage => IntrospectionSuspended::Outage,
+            Cause::Credentials => IntrospectionSuspended::Credentials,
+        });
+        IntrospectionStatus {
+            suspended,
+            calls_under_way: self.calls.len(),
+            calls_succeeded: self.calls_succeeded,
+            calls_failed: self.calls_failed,
+            last_failure: self.last_failure.clone(),
+            ..status
+        }
     }
 
     /// Returns whether ordinary calls are suspended.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::key_config::KeyConfig;
-use super::name::only_compared;
+use super::name::{address, only_compared};
 use super::trusted::{Introspected, TrustedIssuer};
 use super::{Issuer, IssuerWithoutAudience};
+use crate::checks::audience::AllowList;
 use crate::error::config::ConfigError;
-use crate::introspection::Introspection;
+use crate::introspection::{Introspection, ResponseKeys};
 use crate::token::token68::is_token68;
 
 /// The introspection of an issuer's tokens, as it was configured.
@@ -169,24 +170,55 @@ impl Issuer {
             }
         }
         let Some((introspection, _)) = applied else { return Ok(()) };
-        if let Some(setting) = self.is_opaque().then(|| self.setting_for_jwts()).flatten() {
+        if let Some(setting) = self.is_opaque().then(|| self.setting_for_jwts(introspection)).flatten() {
             return out_of_range(setting, "an issuer of JWTs", &self.identifier);
         }
         if self.policy.tenancy.name_template().is_some() {
             let setting = if self.is_opaque() { "introspected" } else { "and_introspect" };
             return out_of_range(setting, "an issuer with one name", &self.identifier);
         }
+        self.check_signed_responses(introspection)?;
         introspection.check().map(drop)
     }
 
-    /// Returns a setting that has no effect on opaque tokens.
-    fn setting_for_jwts(&self) -> Option<&'static str> {
+    /// Returns an issuer whose keys sign the responses about opaque tokens. `None` if there are no such
+    /// keys.
+    pub(crate) fn of_signed_responses(&self) -> Result<Option<Self>, ConfigError> {
+        let applied = self.introspection.applied.as_ref();
+        let keys = match applied.and_then(|(introspection, _)| introspection.keys_of_responses()) {
+            None => return Ok(None),
+            Some(ResponseKeys::OfIssuer) => KeyConfig::Discovery(address(&self.identifier)?),
+            Some(ResponseKeys::JwksUri(url)) => KeyConfig::JwksUri(url.clone()),
+        };
+        let of_responses = Self { keys, introspection: IntrospectionRules::default(), ..self.clone() };
+        Ok(Some(of_responses))
+    }
+
+    fn check_signed_responses(&self, introspection: &Introspection) -> Result<(), ConfigError> {
+        let Some(keys) = introspection.keys_of_responses() else { return Ok(()) };
+        let out_of_range = |setting, expected| {
+            Err(ConfigError::OutOfRange { setting, expected, found: self.identifier.clone() })
+        };
+        if *keys != ResponseKeys::OfIssuer && !self.is_opaque() {
+            return out_of_range("response_keys", "an issuer of opaque tokens");
+        }
+        let has_audience = matches!(self.policy.audience.audiences, AllowList::OneOf(_));
+        if introspection.client_id().is_none() && !has_audience {
+            return out_of_range("signed_responses", "the credentials of a client, or an audience");
+        }
+        Ok(())
+    }
+
+    /// Returns a setting that has no effect on opaque tokens. Keys of signed responses have
+    /// algorithms and rules for their fetch.
+    fn setting_for_jwts(&self, introspection: &Introspection) -> Option<&'static str> {
+        let is_signed = introspection.keys_of_responses().is_some();
         let unset = IssuerWithoutAudience::without_preset(String::new(), KeyConfig::None).0;
         let settings = [
             ("jwks", !matches!(self.keys, KeyConfig::None)),
-            ("keys_authorization", self.fetch.authorization.is_some()),
-            ("allow_keys_without_tls", self.fetch.allows_missing_tls()),
-            ("algorithms", self.policy.algorithms != unset.policy.algorithms),
+            ("keys_authorization", !is_signed && self.fetch.authorization.is_some()),
+            ("allow_keys_without_tls", !is_signed && self.fetch.allows_missing_tls()),
+            ("algorithms", !is_signed && self.policy.algorithms != unset.policy.algorithms),
             ("require_at_jwt", self.policy.typ != unset.policy.typ),
             ("status_list", self.policy.status_list.is_some()),
             ("allow_missing_iss", self.policy.accepts_missing_iss),

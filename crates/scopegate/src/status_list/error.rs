@@ -9,6 +9,7 @@ use scopegate_proto::http::{HttpError, SettingsError};
 use scopegate_proto::url::redacted;
 
 use crate::error::Error as TokenError;
+use crate::keys::document_key::NoKey;
 use crate::status_list::array::ArrayError;
 use crate::status_list::budget::Exceeded;
 use crate::token::algorithm::Algorithm;
@@ -71,6 +72,16 @@ impl From<TokenError> for ListError {
 impl From<HttpError> for ListError {
     fn from(error: HttpError) -> Self {
         Self::Http(error)
+    }
+}
+
+impl From<NoKey> for ListError {
+    fn from(error: NoKey) -> Self {
+        match error {
+            NoKey::Unknown => Self::UnknownKey,
+            NoKey::Ambiguous(found) => Self::AmbiguousKey(found),
+            NoKey::Unavailable => Self::NoKeys,
+        }
     }
 }
 

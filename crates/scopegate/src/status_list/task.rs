@@ -6,20 +6,18 @@ use std::time::{Duration, SystemTime};
 
 use scopegate_proto::clock::Clock;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tracing::Level;
 
 use crate::error::causes::with_causes;
 use crate::keys::fetch::transport::Transport;
-use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
-use crate::keys::jwk::Key;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::keys::refresh::handle::KeyWatcher;
 use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
-use crate::keys::refresh::schedule::{FETCH_TIMEOUT, RefreshState};
-use crate::keys::set::{KeyLookupError, KeySet};
+use crate::keys::refresh::schedule::FETCH_TIMEOUT;
+use crate::keys::set::KeySet;
 use crate::log_limit::IssuerLogLimit;
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
@@ -30,7 +28,6 @@ use crate::status_list::fetch;
 use crate::status_list::list::List;
 use crate::status_list::memory::FetchMemory;
 use crate::token::algorithm::Algorithm;
-use crate::token::key_name::KeyName;
 
 /// Upper bound on the wait for a key that the list names and that is unknown. It is shorter than the
 /// wait of requests for the list.
@@ -199,41 +196,12 @@ impl ListTask {
         let (size, algorithms) = (document.bytes.len(), Arc::clone(&self.signer.algorithms));
         let read = move || UnverifiedList::read(document, &algorithms);
         let list = self.reader.read(size, read).await.map_err(|_| ListError::NotRead)??;
-        let key = self.key(&list.key).await?;
+        let deadline = Instant::now() + KEY_WAIT;
+        let key = self.signer.keys.key_of_document(&list.key, &*self.client.clock, deadline).await?;
         let memory = self.client.memory.inflating().await;
         let (now, leeway) = (self.client.clock.now().into(), self.signer.leeway);
         let verify = move || list.verify(key, uri.written(), now, leeway, memory);
         self.reader.read(size, verify).await.map_err(|_| ListError::NotRead)?
-    }
-
-    /// Returns the issuer's key with this name. Waits for a fetch of the keys that may bring it.
-    async fn key(&self, name: &KeyName) -> Result<Arc<Key>, ListError> {
-        let (keys, deadline) = (&self.signer.keys, Instant::now() + KEY_WAIT);
-        loop {
-            let changes = keys.fetched().map(|fetched| fetched.refresh().watch());
-            let find = |set: &KeySet| set.find(&name.id, name.algorithm).map(Arc::clone);
-            let error = match keys.read(self.client.clock.now().into(), OverdueKeys::Use, None, find) {
-                Reading::Current(Ok(key)) => return Ok(key),
-                Reading::Current(Err(KeyLookupError::Ambiguous(found))) => {
-                    return Err(ListError::AmbiguousKey(found));
-                }
-                Reading::Current(Err(KeyLookupError::Unknown)) => match keys.request(name, None) {
-                    Some(KeyRequested::Arrived) => continue,
-                    Some(KeyRequested::Missing(RefreshState::Pending)) => ListError::UnknownKey,
-                    _ => return Err(ListError::UnknownKey),
-                },
-                Reading::Overdue | Reading::Unusable
-                    if keys.fetched().is_some_and(|fetched| fetched.refresh().keys_unusable()) =>
-                {
-                    ListError::NoKeys
-                }
-                Reading::Overdue | Reading::Unusable => return Err(ListError::NoKeys),
-            };
-            let Some(mut changes) = changes else { return Err(error) };
-            if timeout_at(deadline, changes.changed()).await.is_err() {
-                return Err(error);
-            }
-        }
     }
 
     fn log_failure(&self, error: &ListError) {

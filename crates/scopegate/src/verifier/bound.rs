@@ -9,6 +9,7 @@ use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
+use crate::verifier::decide::check_bindings;
 use crate::verifier::outcome::{NotAccepted, Rejected};
 use crate::verifier::pending::{BoundAttempt, PendingVerification};
 
@@ -60,17 +61,20 @@ impl Verifier {
                 Err(error) => return BoundAttempt::Done(Err(self.rejected(error).with_claims(claims))),
             },
         };
-        BoundAttempt::Done(self.decide_bound(result, proof))
+        BoundAttempt::Done(self.decide_bound(result, proof, certificate))
     }
 
-    /// Checks the proof of a bound token, and then decides like [`decide`](Self::decide).
+    /// Checks the certificate and the proof of a bound token, and then decides like
+    /// [`decide`](Self::decide).
     pub(crate) fn decide_bound(
         &self,
         verified: Result<Claims, Error>,
         proof: &PresentedProof,
+        certificate: &PresentedCertificate,
     ) -> Result<(Claims, CheckedProof), Rejected> {
         let claims = verified.map_err(|error| self.rejected(error))?;
-        match self.check_proof(&claims, proof) {
+        let proven = check_bindings(&claims, Scheme::Dpop, certificate);
+        match proven.and_then(|()| self.check_proof(&claims, proof)) {
             Ok(checked) => self.conclude(claims).map(|claims| (claims, checked)),
             // The token is valid, and may be stolen: the record must name its client and its user.
             Err(error) => Err(self.rejected(error).with_claims(claims)),

@@ -61,7 +61,8 @@ impl Verifier {
             return Err(Error::ProofRequired.into());
         }
         match self.introspect_opaque(token.token, issuer, now) {
-            Lookup::Decided(result) => Ok(proven(result?, token)?),
+            // `decide` checks the bindings (RFC 8705 §3.2, RFC 9449 §6.2).
+            Lookup::Decided(result) => Ok(result?),
             Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
         }
     }
@@ -91,6 +92,10 @@ impl Verifier {
     }
 
     fn ask_about_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Lookup {
+        // A token that the application has revoked causes no call.
+        if let Err(error) = self.0.hooks.check_revocation(&claims, || now) {
+            return Lookup::Decided(Err(error));
+        }
         let issuer = self.trusted().snapshot().get(claims.issuer());
         let issuer = issuer.filter(|issuer| issuer.introspects(Tokens::VerifiedJwts));
         match (issuer, OpaqueToken::parse(token)) {
@@ -188,15 +193,6 @@ impl Verifier {
         let (name, lookups) = (Arc::clone(issuer.name()), Lookups::default());
         Ok(Claims::new(digest.as_bytes(), name, &named, NO_CLAIMS, granted, lifetime, lookups))
     }
-}
-
-/// Returns the claims of an opaque token if the request proves its bindings (RFC 8705 §3.2, RFC 9449
-/// §6.2). The proof of a key is checked later.
-pub(super) fn proven(claims: Claims, token: Presented<'_>) -> Result<Claims, Error> {
-    if let Some(bindings) = claims.bindings() {
-        bindings.check(token.scheme, token.certificate)?;
-    }
-    Ok(claims)
 }
 
 fn rules(issuer: &TrustedIssuer) -> Rules<'_> {

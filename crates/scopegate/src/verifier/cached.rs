@@ -13,8 +13,7 @@ use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 
 impl Verifier {
-    /// Returns the claims of a cached token, if the token is still valid and the request has the
-    /// certificate to which it is bound.
+    /// Returns the claims of a cached token, if the token is still valid.
     #[inline]
     pub(super) fn cached(
         &self,
@@ -28,11 +27,7 @@ impl Verifier {
         }
         let claims = cache.find(token.token, |entry| {
             let tenant = || entry.claims().tenant();
-            let is_proven = || match entry.claims().bindings() {
-                None => true,
-                Some(bindings) => bindings.check(token.scheme, token.certificate).is_ok(),
-            };
-            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant) && is_proven()
+            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
         });
         if claims.is_some() {
             metrics::looked_up(true);

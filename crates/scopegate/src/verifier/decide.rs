@@ -8,8 +8,9 @@ use crate::verifier::Verifier;
 use crate::verifier::outcome::Rejected;
 
 impl Verifier {
-    /// Decides about a token that was presented without a proof. A token that is bound to a key, or
-    /// to another certificate, is rejected, wherever its claims come from.
+    /// Decides about a token that was presented without a proof. A token with a key or with another
+    /// certificate is rejected, wherever its claims come from. It is valid and may be stolen. The
+    /// record of the rejection has its claims.
     #[inline]
     pub(super) fn decide(
         &self,
@@ -17,10 +18,10 @@ impl Verifier {
         certificate: &PresentedCertificate,
     ) -> Result<Claims, Rejected> {
         let claims = verified.map_err(|error| self.rejected(error))?;
-        if let Some(bindings) = claims.bindings() {
-            bindings.check(Scheme::Bearer, certificate).map_err(|error| self.rejected(error))?;
+        match check_bindings(&claims, Scheme::Bearer, certificate) {
+            Ok(()) => self.conclude(claims),
+            Err(error) => Err(self.rejected(error).with_claims(claims)),
         }
-        self.conclude(claims)
     }
 
     /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
@@ -42,5 +43,19 @@ impl Verifier {
     pub(super) fn rejected(&self, error: Error) -> Rejected {
         metrics::rejected(&error, self.trusted().labelled());
         Rejected { error, claims: None }
+    }
+}
+
+/// Checks that a request proves the bindings of a token (RFC 8705 §3, RFC 9449 §7.1). A proof of the
+/// key is checked later.
+#[inline]
+pub(super) fn check_bindings(
+    claims: &Claims,
+    scheme: Scheme,
+    certificate: &PresentedCertificate,
+) -> Result<(), Error> {
+    match claims.bindings() {
+        None => Ok(()),
+        Some(bindings) => bindings.check(scheme, certificate),
     }
 }

@@ -158,6 +158,7 @@ fn error_of(undecided: Undecided) -> Error {
 /// Returns the check that ended a verification after all checks of [`Collect`] had passed.
 fn name_of(error: &Error) -> CheckName {
     match error {
+        Error::NotCertificateBound | Error::SenderConstrained { .. } => CheckName::Binding,
         Error::Revoked { .. } | Error::RevocationsUnavailable { .. } => CheckName::Revocation,
         Error::InvalidStatus { .. } | Error::StatusUnavailable { .. } => CheckName::Status,
         Error::MalformedClaim { claim, .. } if claim.starts_with("status") => CheckName::Status,

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use crate::error::config::ConfigError;
 use crate::introspection::Introspection;
 use crate::introspection::introspector::{Caller, Introspector};
+use crate::introspection::signed::ResponseSigner;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::trusted::TrustedIssuer;
@@ -76,6 +77,7 @@ impl KeySources {
         &self,
         introspection: &Introspection,
         issuer: &TrustedIssuer,
+        signer: Option<ResponseSigner>,
         label: &IssuerLabel,
         runtime: Handle,
     ) -> Result<Arc<Introspector>, ConfigError> {
@@ -86,7 +88,7 @@ impl KeySources {
             clock: Arc::clone(&self.clock),
             runtime,
         };
-        introspection.introspector(caller, &self.transport)
+        introspection.introspector(caller, signer, &self.transport)
     }
 
     pub(super) fn cooldown(&self) -> Duration {

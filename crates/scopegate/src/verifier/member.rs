@@ -6,9 +6,15 @@ use std::time::Duration;
 #[cfg(feature = "fetch")]
 use tokio::runtime::Handle;
 
+#[cfg(feature = "fetch")]
+use crate::checks::audience::{AllowList, AudiencePolicy};
 use crate::error::config::ConfigError;
 #[cfg(feature = "http")]
 use crate::fapi2::Fapi2;
+#[cfg(feature = "fetch")]
+use crate::introspection::Introspection;
+#[cfg(feature = "fetch")]
+use crate::introspection::signed::ResponseSigner;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 #[cfg(feature = "fetch")]
@@ -189,19 +195,28 @@ impl MemberFactory {
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),
             #[cfg(feature = "fetch")]
-            KeyConfig::None => (None, None),
+            KeyConfig::None => match issuer.of_signed_responses()? {
+                None => (None, None),
+                Some(signer) => {
+                    self.source(&signer, label).map(|(source, begun)| (Some(source), Some(begun)))?
+                }
+            },
             _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
         #[cfg(feature = "fetch")]
         let introspection = issuer.introspection.clone();
+        #[cfg(feature = "fetch")]
+        let response_source =
+            source.as_ref().filter(|_| matches!(issuer.keys, KeyConfig::None)).map(Arc::clone);
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
                 (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
             }
-            // There are no keys, so no JWT of the issuer is valid.
+            // There are no keys for tokens, so no JWT of the issuer is valid. A source has the keys that
+            // sign responses.
             #[cfg(feature = "fetch")]
-            (KeyConfig::None, None) => (no_keys(&identifier, &policy.key_rules())?, None),
+            (KeyConfig::None, _) => (no_keys(&identifier, &policy.key_rules())?, None),
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
@@ -212,7 +227,7 @@ impl MemberFactory {
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer, label)?;
         #[cfg(feature = "fetch")]
-        let issuer = self.with_introspection(issuer, label, introspection)?;
+        let issuer = self.with_introspection(issuer, label, introspection, response_source.as_deref())?;
         let issuer = Arc::new(issuer);
         Ok((Member { issuer, source, source_use, static_jwks }, notices))
     }
@@ -261,12 +276,26 @@ impl MemberFactory {
         issuer: TrustedIssuer,
         label: &IssuerLabel,
         rules: IntrospectionRules,
+        response_source: Option<&KeySource>,
     ) -> Result<TrustedIssuer, ConfigError> {
         let Some((introspection, applies_to)) = rules.applied else { return Ok(issuer) };
         let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
         let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
         let runtime = handle(runtime.as_ref())?;
-        let introspector = sources.introspector(&introspection, &issuer, label, runtime)?;
+        let signer = introspection.keys_of_responses().map(|_| ResponseSigner {
+            issuer: Arc::clone(&issuer.identifier),
+            keys: match response_source {
+                None => Arc::clone(&issuer.keys),
+                Some(source) => {
+                    let keys = Keys::Fetched(Arc::clone(&source.keys));
+                    Arc::new(IssuerKeys::new(keys, issuer.policy.key_owner(), Standing::configured()))
+                }
+            },
+            algorithms: issuer.policy.algorithms.as_slice().into(),
+            audiences: response_audiences(&introspection, &issuer.policy.audience),
+            leeway: issuer.leeway,
+        });
+        let introspector = sources.introspector(&introspection, &issuer, signer, label, runtime)?;
         let prefix = rules.prefix.map(String::into_boxed_str);
         Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
     }
@@ -276,6 +305,16 @@ impl MemberFactory {
     fn source(&self, issuer: &Issuer, _label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
+}
+
+/// Returns the values of `aud` in a signed response for this API: its client id and its audiences.
+#[cfg(feature = "fetch")]
+fn response_audiences(introspection: &Introspection, audience: &AudiencePolicy) -> Vec<String> {
+    let own = match &audience.audiences {
+        AllowList::OneOf(audiences) => audiences.as_slice(),
+        AllowList::NotConfigured | AllowList::Any => &[],
+    };
+    introspection.client_id().into_iter().chain(own.iter().cloned()).collect()
 }
 
 /// Returns the runtime of the background tasks.

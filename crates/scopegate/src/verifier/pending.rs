@@ -18,7 +18,7 @@ use crate::keys::fetched::OverdueKeys;
 use crate::token;
 use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
-use crate::verifier::by_introspection::proven;
+use crate::verifier::decide::check_bindings;
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::{Introspecting, Lookup};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
@@ -148,8 +148,9 @@ impl PendingVerification {
         let result = self.settled(deadline).await;
         #[cfg(feature = "fetch")]
         let result = match result {
-            Ok(claims) => self.with_settled_status(claims, deadline).await,
-            Err(error) => Err(error),
+            Ok(claims) if self.is_proven(&claims) => self.with_settled_status(claims, deadline).await,
+            // It is rejected, and a stolen token causes no fetch of its list.
+            result => result,
         };
         self.verifier.decide(result, self.certificate())
     }
@@ -164,20 +165,27 @@ impl PendingVerification {
         let result = self.settled(deadline).await;
         #[cfg(feature = "fetch")]
         let result = match (result, &self.state) {
+            (Ok(claims), _) if !self.is_proven(&claims) => Ok(claims),
             // As without waiting: the proof is checked before the status list is fetched.
             (Ok(claims), State::Unverified(_) | State::Introspecting(_))
                 if self.verifier.waits_for_status(&claims) =>
             {
                 match self.verifier.check_proof(&claims, proof) {
                     Ok(_) => self.with_settled_status(claims, deadline).await,
-                    Err(error) => Err(error),
+                    Err(error) => return Err(self.verifier.rejected(error).with_claims(claims)),
                 }
             }
             (Ok(claims), _) => self.with_settled_status(claims, deadline).await,
             (Err(error), _) => Err(error),
         };
         // Again after the wait, because the proof may have expired meanwhile.
-        self.verifier.decide_bound(result, proof)
+        self.verifier.decide_bound(result, proof, self.certificate())
+    }
+
+    /// Returns whether the request proves the bindings of the token, except for the proof of a key.
+    #[cfg(feature = "fetch")]
+    fn is_proven(&self, claims: &Claims) -> bool {
+        check_bindings(claims, self.scheme, self.certificate()).is_ok()
     }
 
     /// Waits for the key of the token, if it is not verified yet, and for its introspection.
@@ -201,7 +209,12 @@ impl PendingVerification {
             }
         };
         #[cfg(feature = "fetch")]
-        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
+        let verified = match verified {
+            Ok(claims) if self.is_proven(&claims) => claims,
+            result => return result,
+        };
+        #[cfg(feature = "fetch")]
+        match self.verifier.introspect_verified(verified, &self.token, self.verifier.now()) {
             Lookup::Decided(result) => result,
             // Rare, so that other requests do not hold the memory of this wait.
             Lookup::Pending(introspecting) => {
@@ -221,7 +234,7 @@ impl PendingVerification {
             return self.verify_again(&token::split(&self.token)?);
         }
         if introspecting.is_trusted(self.verifier.now()) {
-            return proven(claims, self.presented());
+            return Ok(claims);
         }
         Box::pin(self.verify_once_more(deadline)).await
     }
@@ -234,7 +247,7 @@ impl PendingVerification {
                 // Rare, so that other requests do not hold the memory of this wait.
                 let deadline = longer_deadline(&introspecting, deadline);
                 let claims = Box::pin(async move { introspecting.settled(deadline).await }).await?;
-                self.verifier.check_status(proven(claims, self.presented())?)
+                self.verifier.check_status(claims)
             }
             verified => self.verifier.without_waiting(verified),
         }

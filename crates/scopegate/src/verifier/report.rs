@@ -51,8 +51,14 @@ impl Verifier {
 fn status_of(issuer: &TrustedIssuer, now: SystemTime) -> IssuerStatus {
     let status = IssuerStatus::new(&issuer.identifier, &issuer.keys, now);
     #[cfg(feature = "fetch")]
-    if let Some(lists) = &issuer.status_lists {
-        return status.with_status_lists(lists.status(now.into()));
-    }
+    let status = match &issuer.status_lists {
+        Some(lists) => status.with_status_lists(lists.status(now.into())),
+        None => status,
+    };
+    #[cfg(feature = "fetch")]
+    let status = match &issuer.introspection {
+        Some(introspection) => status.with_introspection(introspection.introspector.status()),
+        None => status,
+    };
     status
 }

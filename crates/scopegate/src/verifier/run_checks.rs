@@ -11,7 +11,7 @@ use crate::cache::key_ref::KeyRef;
 use crate::checks::audience::IssuedFor;
 #[cfg(feature = "http")]
 use crate::checks::confirmation::Scheme;
-use crate::checks::confirmation::{self, Bindings, Presented};
+use crate::checks::confirmation::{self, Bindings, Presented, PresentedCertificate};
 use crate::checks::course::{CheckName, Course, StopAtFirst};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
@@ -32,6 +32,7 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
+use crate::verifier::decide::check_bindings;
 use crate::verifier::outcome::{NotAccepted, Undecided, UnknownKey};
 
 /// The time until the next attempt, if the application's rule for tenants has panicked.
@@ -47,7 +48,7 @@ impl Verifier {
         self.check_scheme(token)?;
         let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => self.looked_up(claims, token.token, now),
+            Ok(claims) => self.looked_up(claims, token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
@@ -152,7 +153,10 @@ impl Verifier {
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
         }
-        self.cache(&claims, key, issuer.leeway, token.scheme);
+        // A stolen token takes no place in the cache.
+        if check_bindings(&claims, token.scheme, token.certificate).is_ok() {
+            self.cache(&claims, key, issuer.leeway, token.scheme);
+        }
         Ok(claims)
     }
 
@@ -172,7 +176,10 @@ impl Verifier {
         course.pass(CheckName::Kind, kind, || ())?;
         let issued_for =
             course.pass(CheckName::Audience, policy.audience.check(payload), IssuedFor::unknown)?;
-        let bindings = course.pass(CheckName::Binding, confirmation::check(payload, token), || None)?;
+        // Each request proves them, and `decide` checks that: its record has the claims.
+        let reads_certificate = *token.certificate != PresentedCertificate::NotRead;
+        let bindings = confirmation::read(payload, token.token, token.scheme, reads_certificate);
+        let bindings = course.pass(CheckName::Binding, bindings, || None)?;
         self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings, course)
     }
 
@@ -189,15 +196,17 @@ impl Verifier {
         bindings: Option<Box<Bindings>>,
         course: &mut impl Course,
     ) -> Result<Claims, Error> {
-        #[cfg(feature = "http")]
-        if self.requires_certificate()
-            && bindings.as_ref().is_none_or(|bindings| bindings.certificate.is_none())
-        {
-            course.pass(CheckName::Binding, Err(Error::NotCertificateBound), || ())?;
-        }
         if self.0.hooks.requires_binding && bindings.is_none() {
             course.pass(CheckName::Binding, Err(Error::NotSenderConstrained), || ())?;
         }
+        #[cfg(feature = "http")]
+        let bindings = {
+            let mut bindings = bindings;
+            if self.requires_certificate() {
+                Bindings::require_certificate(&mut bindings);
+            }
+            bindings
+        };
         let subject = course.pass(CheckName::Identity, identity::optional_name(payload, "sub"), || None)?;
         let token_id = course.pass(CheckName::Identity, identity::optional_name(payload, "jti"), || None)?;
         if token_id.is_none() && self.0.hooks.requires_token_id {

@@ -59,12 +59,14 @@ impl Report {
         match change {
             Change::None => {}
             Change::Opened => {
+                metrics::introspection_suspended(&of.caller.label, true);
                 if self.opened.allows_one() {
                     self.is_opening_logged.store(true, Ordering::Relaxed);
                     tracing::warn!(issuer, endpoint, "introspection keeps failing, calls are suspended");
                 }
             }
             Change::Closed => {
+                metrics::introspection_suspended(&of.caller.label, false);
                 if self.is_opening_logged.swap(false, Ordering::Relaxed) {
                     tracing::info!(issuer, endpoint, "introspection works again");
                 }

@@ -216,7 +216,7 @@ impl Fixture {
         let transport =
             Transport::new(&TransportConfig { timeout: 2 * SECOND, ..TransportConfig::default() });
         let http = transport.client_for_secrets(&url, 2 * SECOND, None).unwrap();
-        let endpoint = Endpoint { http, url, credentials, audience: ISSUER.into() };
+        let endpoint = Endpoint { http, url, credentials, audience: ISSUER.into(), signer: None };
         let clock = Arc::new(AtomicU64::new(NOW));
         let time = Arc::clone(&clock);
         let time = move || UNIX_EPOCH + Duration::from_secs(time.load(Ordering::Relaxed));

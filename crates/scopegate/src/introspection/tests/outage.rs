@@ -158,3 +158,19 @@ fn end_of_runtime_wakes_waiting_requests() {
         assert_eq!(server.calls(), 0);
     });
 }
+
+#[tokio::test]
+async fn open_circuit_passes_on_retry_after() {
+    // IN06
+    let server = Server::start().await;
+    let fixture = Fixture::new(&server);
+    server.set(Behavior::Responds(429, "application/json", "30", String::new()));
+    for n in 0..5 {
+        assert_eq!(fixture.ask(&format!("valid-{n}")).await, "undecided 30");
+    }
+    assert_eq!(fixture.ask_now("valid-6"), "undecided 30", "the circuit is open");
+    pass(3 * SECOND).await;
+    server.fails(500);
+    assert_eq!(fixture.ask("valid-6").await, "undecided 1", "a probe");
+    assert!(["undecided 2", "undecided 3"].contains(&&*fixture.ask_now("valid-6")));
+}

@@ -161,6 +161,14 @@ pub(crate) enum FileError {
     NotOneWord,
 }
 
+impl AuthorizationError {
+    /// Returns whether the next attempt may succeed without a change by the operator. An empty file
+    /// may be about to be written.
+    pub(crate) fn is_transient(&self) -> bool {
+        !matches!(self, Self::File { cause: FileError::TooLong | FileError::NotOneWord, .. })
+    }
+}
+
 impl fmt::Display for AuthorizationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

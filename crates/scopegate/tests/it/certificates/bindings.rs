@@ -1,5 +1,7 @@
 //! The certificate in the token, and the certificate of the request.
 
+use std::sync::{Arc, Mutex};
+
 use http::header::WWW_AUTHENTICATE;
 use http::{Method, Uri};
 use scopegate::http::Credentials;
@@ -190,6 +192,36 @@ fn both_bindings_must_be_proven() {
     let Authorization::Ready(Err(rejection)) = decided else { panic!("it has no target") };
     assert_eq!(rejection.reason_code(), "unsupported_scheme");
     assert!(matches!(Credentials::from_headers(&sent.headers), Credentials::Dpop(_)));
+}
+
+#[test]
+fn record_of_stolen_token_names_its_client() {
+    // MT01, MT04, RV06: fresh and cached.
+    let recorded = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&recorded);
+    let certificates = ClientCertificates::require(CertificateSource::Tls);
+    let verifier = builder().client_certificates(certificates).observe(move |decision| {
+        let client = decision.claims().and_then(Claims::client_id).map(str::to_owned);
+        seen.lock().unwrap().push((decision.reason(), client));
+    });
+    let verifier = verifier.build().unwrap();
+    let authorizer = Authorizer::require_token(&verifier);
+    let bound = Sent::new(&bound_to_certificate(&CERTIFICATE).compact());
+    for _fresh_and_cached in 0..2 {
+        for (sent, reason) in [
+            (bound.clone(), "missing_certificate"),
+            (bound.clone().over_tls(&OTHER), "wrong_certificate"),
+            (Sent::new(&unbound()).over_tls(&OTHER), "not_certificate_bound"),
+        ] {
+            authorizer.record(&sent.decided(&verifier).unwrap_err().decision());
+            let expected = (reason, Some(CLIENT.to_owned()));
+            assert_eq!(recorded.lock().unwrap().pop(), Some(expected));
+        }
+    }
+    // The claims of a forged token are not verified.
+    let forged = Sent::new(&bound_to_certificate(&CERTIFICATE).bad_signature().compact());
+    authorizer.record(&forged.decided(&verifier).unwrap_err().decision());
+    assert_eq!(recorded.lock().unwrap().pop(), Some(("bad_signature", None)));
 }
 
 #[test]

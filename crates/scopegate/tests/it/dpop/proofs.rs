@@ -120,17 +120,17 @@ fn ml_dsa_proof_fits_with_44_only() {
         let request = |proof: &str| get(&format!("DPoP {token}"), &[proof]);
         if fits {
             assert_eq!(api.outcome(&request(&valid)), (200, "accepted"));
-            assert!(matches!(rejected(&api, &request(&forged)), ProofError::BadSignature));
+            assert!(matches!(rejected(&api, &request(&forged)), DpopProofError::BadSignature));
             // The thumbprint contains `alg`, so a key without it is another key.
             let mut jwk = key.jwk();
             jwk.as_object_mut().unwrap().remove("alg");
             let nameless = proof.clone().header("jwk", jwk).sign_with(&key);
-            assert!(matches!(rejected(&api, &request(&nameless)), ProofError::UnusableKey { .. }));
+            assert!(matches!(rejected(&api, &request(&nameless)), DpopProofError::UnusableKey { .. }));
             let other = SigningKey::generate(algorithm);
             let of_another = Proof::new(&other, "GET", URL, &token).sign_with(&other);
-            assert!(matches!(rejected(&api, &request(&of_another)), ProofError::OtherKey));
+            assert!(matches!(rejected(&api, &request(&of_another)), DpopProofError::OtherKey));
         } else {
-            assert!(matches!(rejected(&api, &request(&valid)), ProofError::TooLong { .. }));
+            assert!(matches!(rejected(&api, &request(&valid)), DpopProofError::TooLong { .. }));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! JWTs whose issuer is asked after they were verified.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use scopegate::{Error, Issuer, StatusList, Verifier};
+use scopegate::{Error, Issuer, NumericDate, Revocation, Revocations, StatusList, Verifier};
 use scopegate_issuer::LocalIssuer;
 use serde_json::json;
 use testkit::{AUDIENCE, ISSUER, KEY, LOCAL_CLIENT, OTHER_KEY, jwks};
@@ -140,4 +140,19 @@ async fn added_introspection_applies_to_cached_tokens() {
     assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::Inactive { .. })));
     verifier.trust(issuer()).unwrap();
     assert!(verifier.verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn jwt_revoked_by_the_application_causes_no_call() {
+    // IN18
+    let endpoint = Endpoint::start().await;
+    let revocations = Revocations::new();
+    revocations
+        .revoke(Revocation::subject(ISSUER, "jwt-user", NumericDate::from(SystemTime::now())))
+        .unwrap();
+    let issuer = issuer().and_introspect(endpoint.introspection());
+    let verifier = Verifier::builder().trust(issuer).revocations(&revocations).start().await.unwrap();
+    let error = verifier.verify_or_refresh(jwt(ISSUER)).await.unwrap_err();
+    assert!(matches!(error, Error::Revoked { .. }), "{error}");
+    assert_eq!(endpoint.calls(), 0);
 }
