@@ -7,7 +7,7 @@ use axum::http::Method;
 use reqwest::RequestBuilder;
 use scopegate_axum::{ConfigError, Dpop, Issuer};
 use scopegate_client::{AccessToken, AddToken, DpopKey};
-use scopegate_issuer::{Algorithm, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopProof, SigningKey};
 
 use self::certificate::CertificateApi;
 use crate::accounts::Accounts;
@@ -143,7 +143,7 @@ impl Scene<'_> {
         ensure!(status == 200, "the client's request: {status}");
         let other_key = || {
             let key = SigningKey::generate(Algorithm::ES256);
-            Proof::new(&key, "GET", &format!("{}/orders", api.url)).token(token.secret()).sign()
+            DpopProof::new(&key, "GET", &format!("{}/orders", api.url)).token(token.secret()).sign()
         };
         let request = match stolen {
             Stolen::WithoutProof => api.with_proof(&token, None),

@@ -7,7 +7,7 @@ use axum::http::Method;
 use reqwest::RequestBuilder;
 use scopegate_axum::Dpop;
 use scopegate_client::{AccessToken, AddToken, ClientCredentials, DpopKey};
-use scopegate_issuer::{Algorithm, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopProof, SigningKey};
 use serde::Deserialize;
 
 use self::apache::Apache;
@@ -157,7 +157,7 @@ impl Scene {
         let status = Answer::to(self.request(&url, &token, Some(&own))).await?.status;
         ensure!(status == 200, "the client's request: {status}");
 
-        let by_hand = |key: &SigningKey| Proof::new(key, "GET", &url).token(token.secret());
+        let by_hand = |key: &SigningKey| DpopProof::new(key, "GET", &url).token(token.secret());
         // It is valid, too, so a change of it is the reason of a rejection.
         let valid = by_hand(&key).sign();
         let status = Answer::to(self.request(&url, &token, Some(&valid))).await?.status;

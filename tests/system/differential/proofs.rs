@@ -9,7 +9,7 @@ use std::path::Path;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use scopegate::http::{Authorization, Authorizer, Recording};
 use scopegate::{Dpop, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, DpopDefect, DpopRequest, LocalIssuer, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopDefect, DpopProof, DpopRequest, LocalIssuer, SigningKey};
 use serde_json::{Value, json};
 
 use crate::comparison::Comparison;
@@ -54,7 +54,7 @@ impl Proofs {
         let token = local.mint().header("typ", "at+jwt").audience(AUDIENCE);
         let mut cases = Vec::new();
         for algorithm in ALGORITHMS {
-            let proof = Proof::new(&SigningKey::generate(algorithm), METHOD, &format!("{ORIGIN}{PATH}"));
+            let proof = DpopProof::new(&SigningKey::generate(algorithm), METHOD, &format!("{ORIGIN}{PATH}"));
             // No peer requires nonces.
             let defects = DpopDefect::ALL.iter().filter(|defect| !defect.needs_nonces());
             let broken = defects.map(|defect| {

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use scopegate_issuer::Proof;
+use scopegate_issuer::DpopProof;
 use serde_json::{Value, json};
 
-type Change = Box<dyn Fn(&Proof) -> Proof>;
+type Change = Box<dyn Fn(&DpopProof) -> DpopProof>;
 
 /// Returns all changes, each with its name.
 pub(super) fn all() -> Vec<(String, Change)> {
@@ -44,7 +44,7 @@ fn time(offset: i64) -> Change {
     })
 }
 
-fn with_fraction(proof: &Proof) -> Proof {
+fn with_fraction(proof: &DpopProof) -> DpopProof {
     proof.clone().claim("iat", now().as_secs_f64())
 }
 

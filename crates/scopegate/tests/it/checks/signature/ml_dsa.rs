@@ -16,6 +16,9 @@ const ALL: [(Algorithm, KeyAlgorithm, usize); 3] = [
     (Algorithm::MlDsa87, KeyAlgorithm::MlDsa87, 4627),
 ];
 
+/// The identifier of SHA-512 in DER.
+const SHA512_ID: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
+
 fn accepting(algorithm: Algorithm, jwk: Value) -> Verifier {
     verifier_trusting(issuer_with_keys([jwk, KEY.jwk()]).client(CLIENT).algorithms([algorithm]))
 }
@@ -133,8 +136,6 @@ fn assert_only_the_form_of_jose_is_accepted<P: MlDsaParams>(algorithm: Algorithm
     let with_context = |context: &[u8]| other.key.sign_deterministic(message, context).unwrap();
     // FIPS 204 §5.2, §5.4: the first byte separates the forms.
     let internal = |parts: &[&[u8]]| other.key.sign_internal(parts, &[0; 32].into());
-    // The identifier of SHA-512 in DER.
-    const SHA512_ID: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
     let hash = digest(&SHA512, message);
     let sent = |signature: &Signature<P>| verifier.verify(with_signature(&input, &signature.encode()));
     assert!(sent(&with_context(b"")).is_ok(), "{algorithm}");
