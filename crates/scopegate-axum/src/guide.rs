@@ -39,6 +39,9 @@ struct Keycloak;
 #[doc = include_str!("../../../docs/guide/providers/hydra.md")]
 struct Hydra;
 
+#[doc = include_str!("../../../docs/guide/providers/google.md")]
+struct Google;
+
 #[doc = include_str!("../../../docs/guide/providers/rfc9068.md")]
 struct Rfc9068;
 

@@ -307,17 +307,17 @@ pub use scopegate::http::{
     MalformedCertificate, MalformedCredentials, MetadataUrl, RejectionReason, request_host,
 };
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, ClaimPath, ClientAuthError,
-    ClientAuthentication, Clock, ConfigError, Decision, Denied, DpopProofError, Error, ErrorKind, Excerpt,
-    FeedClaim, FetchAuthorization, Identity, Introspection, IntrospectionStatus, IntrospectionSuspended,
-    InvalidRevocation, InvalidScope, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, JsonError,
-    NumericDate, Part, Principal, PrivateKey, Received, RefreshOutcome, RefreshTaskState, Requirement,
-    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
-    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
-    ScopeSource, Scopes, Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm,
-    SkippedKey, StartPolicy, Status, StatusList, StatusListStatus, SystemClock, TenantList, Tenants,
-    TokenRef, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of,
-    any_of,
+    AcceptedIssuers, Algorithm, AssertionSource, AuthenticationError, Check, CheckName, CheckOutcome,
+    ClaimPath, ClientAuthError, ClientAuthentication, Clock, ConfigError, Decision, Denied, DpopProofError,
+    Error, ErrorKind, Excerpt, ExplainedKey, Explanation, FeedClaim, FetchAuthorization, Identity,
+    Introspection, IntrospectionStatus, IntrospectionSuspended, InvalidRevocation, InvalidScope, Issuer,
+    IssuerStatus, IssuerWithoutAudience, Issuers, JsonError, NumericDate, Part, Principal, PrivateKey,
+    Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation,
+    RevocationError, RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus,
+    RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, Secret,
+    SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, SkippedKey, StartPolicy,
+    Status, StatusList, StatusListStatus, SystemClock, TenantList, Tenants, TokenRef, Transmitter,
+    Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of, explain_jwks,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};

@@ -1,4 +1,4 @@
-//! The program `scopegate`: decides for gateways, explains access tokens, and examines issuers.
+//! The program `scopegate`: decisions for gateways and tools for operators.
 #![forbid(unsafe_code)]
 
 mod serve;
@@ -35,15 +35,15 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
-    /// Every check of an access token, with the reason of a rejection
+    /// Every check of an access token and the reason of a rejection
     Explain(explain::Arguments),
-    /// Discovery, keys and clock of issuers
+    /// Metadata, keys and clock of issuers
     Doctor(doctor::Arguments),
-    /// Usable keys of a JWKS, and the reasons why others are not used
+    /// Usable keys of a JWKS and the reasons why others are not used
     Keys(keys::Arguments),
-    /// Access token of the client credentials grant, printed for curl
+    /// Access token of the client credentials grant for curl
     Token(token::Arguments),
-    /// Local issuer for development, not for production
+    /// Local issuer for development (not for production)
     Issuer(issuer::Arguments),
 }
 

@@ -46,9 +46,10 @@ impl Fapi2 {
         if !(MIN_CLOCK_OFFSET..=MAX_CLOCK_OFFSET).contains(&leeway) {
             return Err(not_fapi2(&issuer, "leeway", "10 s to 60 s", seconds(leeway)));
         }
-        if !self.has_revocations && !requires_status_list(&issuer) {
-            let expected = "`revocations` of the verifier, or `StatusList::required` of the issuer";
-            return Err(not_fapi2(&issuer, "revocation status", expected, "neither".to_owned()));
+        if !self.has_revocations && !decides_about_revocation(&issuer) {
+            let expected =
+                "`revocations` of the verifier, or `StatusList::required` or introspection of the issuer";
+            return Err(not_fapi2(&issuer, "revocation status", expected, "none".to_owned()));
         }
         #[cfg(feature = "fetch")]
         if issuer.allows_keys_without_tls() {
@@ -105,13 +106,15 @@ fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
+/// Returns whether the issuer is asked about each token.
 #[cfg(feature = "fetch")]
-fn requires_status_list(issuer: &Issuer) -> bool {
-    issuer.policy.status_list.as_ref().is_some_and(crate::status_list::StatusList::is_required)
+fn decides_about_revocation(issuer: &Issuer) -> bool {
+    let status_list = issuer.policy.status_list.as_ref();
+    issuer.is_introspected() || status_list.is_some_and(crate::status_list::StatusList::is_required)
 }
 
-/// Without an HTTP client, there are no status lists.
+/// Without an HTTP client, the issuer cannot be asked.
 #[cfg(not(feature = "fetch"))]
-fn requires_status_list(_issuer: &Issuer) -> bool {
+fn decides_about_revocation(_issuer: &Issuer) -> bool {
     false
 }

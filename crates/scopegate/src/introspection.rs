@@ -22,6 +22,7 @@ mod response;
 mod schedule;
 pub(crate) mod signed;
 mod tokeninfo;
+mod unsigned;
 
 use std::fmt;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use scopegate_proto::json::JsonError;
 use crate::error::Error;
 use crate::introspection::circuit::{Cause, Evidence, whole_seconds};
 use crate::introspection::outcome::Outcome;
-use crate::introspection::signed::Unsigned;
+use crate::introspection::unsigned::Unsigned;
 use crate::keys::fetch::authorization::AuthorizationError;
 
 /// Maximum of a server's `Retry-After`, so that a misconfigured server cannot turn callers away for
@@ -52,6 +52,12 @@ pub(crate) enum Failure {
     Panicked(Excerpt),
     /// The runtime of the call has ended.
     Ended,
+}
+
+impl From<Unsigned> for Failure {
+    fn from(unsigned: Unsigned) -> Self {
+        Self::Unsigned(unsigned)
+    }
 }
 
 impl Failure {

@@ -1,7 +1,6 @@
 //! Signed responses of an introspection endpoint (RFC 9701): a JWT whose claim `token_introspection`
 //! has the members of a plain response.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
 use crate::introspection::failure::Failure;
 use crate::introspection::response::MAX_BODY;
-use crate::keys::document_key::NoKey;
+use crate::introspection::unsigned::Unsigned;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::token;
 use crate::token::algorithm::Algorithm;
@@ -41,26 +40,6 @@ pub(crate) struct ResponseSigner {
 
 /// A response whose signature was verified. Its other claims were not read yet.
 pub(super) struct SignedResponse(CompactJws);
-
-/// The reason why a signed response decides nothing.
-#[derive(Debug)]
-pub(super) enum Unsigned {
-    /// A rule for tokens that holds for responses too.
-    Token(Error),
-    Algorithm(Algorithm),
-    Key(NoKey),
-    BadSignature,
-    /// The response is not of this issuer, or not for this API.
-    Claim {
-        claim: &'static str,
-        expected: &'static str,
-        found: Option<Excerpt>,
-    },
-    TooOld {
-        issued_at: NumericDate,
-        now: NumericDate,
-    },
-}
 
 impl ResponseSigner {
     /// Verifies the type, the algorithm and the signature (§5, §8.1). Waits until the deadline for
@@ -126,40 +105,4 @@ impl ResponseSigner {
 fn wrong(claim: &'static str, expected: &'static str, found: Option<&RawValue>) -> Unsigned {
     let found = found.map(|value| Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT));
     Unsigned::Claim { claim, expected, found }
-}
-
-impl From<Error> for Unsigned {
-    fn from(error: Error) -> Self {
-        Self::Token(error)
-    }
-}
-
-impl From<Unsigned> for Failure {
-    fn from(unsigned: Unsigned) -> Self {
-        Self::Unsigned(unsigned)
-    }
-}
-
-impl fmt::Display for Unsigned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token(error) => write!(f, "the signed response is invalid: {error}"),
-            Self::Algorithm(found) => {
-                write!(f, "the signed response has another algorithm than the issuer's tokens: {found}")
-            }
-            Self::Key(NoKey::Unknown) => f.write_str("the issuer does not publish the key of the response"),
-            Self::Key(NoKey::Ambiguous(found)) => {
-                write!(f, "the issuer publishes {found} keys that fit the response")
-            }
-            Self::Key(NoKey::Unavailable) => f.write_str("the keys of the issuer are unavailable"),
-            Self::BadSignature => f.write_str("the signature of the response does not verify"),
-            Self::Claim { claim, expected, found } => {
-                let found = found.as_ref().map_or("none".to_owned(), Excerpt::to_string);
-                write!(f, "`{claim}` of the signed response: expected {expected}, found {found}")
-            }
-            Self::TooOld { issued_at, now } => {
-                write!(f, "the signed response is too old: issued at {issued_at}, received at {now}")
-            }
-        }
-    }
 }

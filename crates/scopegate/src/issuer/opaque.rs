@@ -144,6 +144,11 @@ impl Issuer {
         self
     }
 
+    /// Returns whether each token of the issuer is introspected.
+    pub(crate) fn is_introspected(&self) -> bool {
+        self.introspection.applied.is_some()
+    }
+
     /// Returns whether the issuer's tokens are accepted by introspection alone.
     pub(crate) fn is_opaque(&self) -> bool {
         let applied = self.introspection.applied.as_ref().map(|(_, applied)| *applied);

@@ -209,20 +209,27 @@ impl PendingVerification {
             }
         };
         #[cfg(feature = "fetch")]
-        let verified = match verified {
-            Ok(claims) if self.is_proven(&claims) => claims,
-            result => return result,
-        };
-        #[cfg(feature = "fetch")]
-        match self.verifier.introspect_verified(verified, &self.token, self.verifier.now()) {
-            Lookup::Decided(result) => result,
+        {
+            let introspecting = match self.looked_up(verified) {
+                Lookup::Decided(result) => return result,
+                Lookup::Pending(introspecting) => introspecting,
+            };
             // Rare, so that other requests do not hold the memory of this wait.
-            Lookup::Pending(introspecting) => {
-                Box::pin(async move { self.introspected(&introspecting, deadline).await }).await
-            }
+            Box::pin(self.introspected(&introspecting, deadline)).await
         }
         #[cfg(not(feature = "fetch"))]
         verified
+    }
+
+    /// Asks the issuer about a verified JWT, if the request proves its bindings.
+    #[cfg(feature = "fetch")]
+    fn looked_up(&self, verified: Result<Claims, Error>) -> Lookup {
+        match verified {
+            Ok(claims) if self.is_proven(&claims) => {
+                self.verifier.introspect_verified(claims, &self.token, self.verifier.now())
+            }
+            result => Lookup::Decided(result),
+        }
     }
 
     /// Waits for the outcome of an introspection. Meanwhile the token may have expired, its key may

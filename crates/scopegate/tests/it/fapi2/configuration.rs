@@ -37,7 +37,7 @@ fn issuer_without_revocation_status_is_config_error() {
     assert_eq!(
         message(builder()),
         "FAPI 2.0: revocation status of https://issuer.example/pool: expected `revocations` of the verifier, or \
-         `StatusList::required` of the issuer, found neither"
+         `StatusList::required` or introspection of the issuer, found none"
     );
     assert!(builder().revocations(&Revocations::new()).build().is_ok());
 }
@@ -54,6 +54,18 @@ async fn required_status_list_is_revocation_status() {
     assert!(outcome(StatusList::required()).is_ok());
     // Tokens without a list would be accepted.
     assert!(matches!(outcome(StatusList::optional()), Err(ConfigError::NotFapi2 { .. })));
+}
+
+#[cfg(feature = "fetch")]
+#[tokio::test]
+async fn introspection_is_revocation_status() {
+    // FA06
+    use scopegate::{ClientAuthentication, Introspection};
+    let api = ClientAuthentication::client_secret_basic("orders-api", "s3cret".to_owned());
+    let introspection = Introspection::by_client("https://issuer.example/introspect", api).unwrap();
+    let outcome = |issuer| at_now().require_fapi2().trust(issuer).dpop(dpop()).start_lazy().map(|_| ());
+    assert!(outcome(issuer().and_introspect(introspection)).is_ok());
+    assert!(matches!(outcome(issuer()), Err(ConfigError::NotFapi2 { .. })));
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn token_signed_with_secret_is_rejected() {
         auth0_verifier(),
         machine_token().with_header("alg", "HS256"),
         Error::UnacceptableAlgorithm { .. },
-        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, found \"HS256\""
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87, found \"HS256\""
     );
 }
 

@@ -191,7 +191,7 @@ fn other_token_kinds_are_reported() {
         keycloak_verifier(),
         machine_token().with("typ", "Refresh").with_header("alg", "HS512"),
         Error::UnacceptableAlgorithm { .. },
-        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, found \"HS512\""
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87, found \"HS512\""
     );
 }
 

@@ -1,0 +1,60 @@
+//! The reasons why a signed response decides nothing.
+
+use std::fmt;
+
+use scopegate_proto::excerpt::Excerpt;
+
+use crate::error::Error;
+use crate::keys::document_key::NoKey;
+use crate::token::algorithm::Algorithm;
+use crate::token::numeric_date::NumericDate;
+
+/// The reason why a signed response decides nothing.
+#[derive(Debug)]
+pub(super) enum Unsigned {
+    /// A rule for tokens that holds for responses too.
+    Token(Error),
+    Algorithm(Algorithm),
+    Key(NoKey),
+    BadSignature,
+    /// The response is not of this issuer, or not for this API.
+    Claim {
+        claim: &'static str,
+        expected: &'static str,
+        found: Option<Excerpt>,
+    },
+    TooOld {
+        issued_at: NumericDate,
+        now: NumericDate,
+    },
+}
+
+impl From<Error> for Unsigned {
+    fn from(error: Error) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl fmt::Display for Unsigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(error) => write!(f, "the signed response is invalid: {error}"),
+            Self::Algorithm(found) => {
+                write!(f, "the signed response has another algorithm than the issuer's tokens: {found}")
+            }
+            Self::Key(NoKey::Unknown) => f.write_str("the issuer does not publish the key of the response"),
+            Self::Key(NoKey::Ambiguous(found)) => {
+                write!(f, "the issuer publishes {found} keys that fit the response")
+            }
+            Self::Key(NoKey::Unavailable) => f.write_str("the keys of the issuer are unavailable"),
+            Self::BadSignature => f.write_str("the signature of the response does not verify"),
+            Self::Claim { claim, expected, found } => {
+                let found = found.as_ref().map_or("none".to_owned(), Excerpt::to_string);
+                write!(f, "`{claim}` of the signed response: expected {expected}, found {found}")
+            }
+            Self::TooOld { issued_at, now } => {
+                write!(f, "the signed response is too old: issued at {issued_at}, received at {now}")
+            }
+        }
+    }
+}
