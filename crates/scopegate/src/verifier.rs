@@ -440,6 +440,9 @@ impl Verifier {
         if check_bindings(&claims, token.scheme, token.certificate).is_err() {
             return Ok(claims);
         }
+        if !claims.is_introspected() {
+            return with_valid_status(claims, now);
+        }
         match self.introspect_verified(claims, token.token, now) {
             Lookup::Decided(result) => with_valid_status(result?, now),
             Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),

@@ -9,7 +9,7 @@ macro_rules! defects {
         /// A defect of a request with a DPoP-bound token, for which an API must reject the request
         /// (RFC 9449 §4.3, §7.1).
         ///
-        /// [`Proof::broken_requests`](crate::Proof::broken_requests) makes the requests. `Display`
+        /// [`DpopProof::broken_requests`](crate::DpopProof::broken_requests) makes the requests. `Display`
         /// writes a short name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -175,7 +175,7 @@ defects! {
 
 impl DpopDefect {
     /// Returns whether only an API that requires nonces rejects the request. Its sound requests need
-    /// [`Proof::nonce`](crate::Proof::nonce).
+    /// [`DpopProof::nonce`](crate::DpopProof::nonce).
     pub const fn needs_nonces(self) -> bool {
         matches!(self.expected(), Expected::Nonce)
     }

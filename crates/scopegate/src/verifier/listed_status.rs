@@ -27,6 +27,7 @@ impl Verifier {
 }
 
 /// Returns the claims if the token has no status, or a valid one by a current list.
+#[inline]
 pub(super) fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
     if claims.status().is_some_and(|status| !status.is_valid(now)) {
         return Err(NotAccepted::StatusUnknown(claims));
