@@ -1,4 +1,4 @@
-//! The program `scopegate`: decides for gateways, explains access tokens, and examines issuers.
+//! The program `scopegate`: it decides for gateways. It also explains access tokens and examines issuers.
 #![forbid(unsafe_code)]
 
 mod serve;
@@ -36,7 +36,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     /// Every check of an access token, with the reason of a rejection
-    Explain(explain::Arguments),
+    Explain(Box<explain::Arguments>),
     /// Discovery, keys and clock of issuers
     Doctor(doctor::Arguments),
     /// Usable keys of a JWKS, and the reasons why others are not used
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let exit = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Explain(arguments) => finished(explain::run(arguments)),
+        Command::Explain(arguments) => finished(explain::run(*arguments)),
         Command::Doctor(arguments) => finished(doctor::run(arguments)),
         Command::Keys(arguments) => finished(keys::run(arguments)),
         Command::Token(arguments) => finished(token::run(arguments)),

@@ -1,3 +1,4 @@
+mod explained;
 mod hosts;
 mod proofs;
 

@@ -13,6 +13,7 @@ mod serve;
 mod reload;
 mod check;
 mod explain;
+mod request;
 mod guide;
 mod mistakes;
 mod doctor;
