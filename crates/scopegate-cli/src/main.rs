@@ -5,6 +5,7 @@ mod serve;
 mod check;
 mod decide;
 mod config;
+mod openapi;
 mod gateway;
 mod routes;
 mod path;

@@ -52,12 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 async fn serve(arguments: &Arguments) -> Exit {
-    let (path, text) = (arguments.config.clone(), file::text(&arguments.config));
-    let text = match text {
-        Ok(text) => text,
+    let (path, source) = (arguments.config.clone(), file::source(&arguments.config));
+    let source = match source {
+        Ok(source) => source,
         Err(error) => return failed(&error, Exit::Usage),
     };
-    let config = match reload::parse(path.clone(), text.clone()).await {
+    let config = match reload::parse(path.clone(), source.clone()).await {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),
     };
@@ -85,7 +85,7 @@ async fn serve(arguments: &Arguments) -> Exit {
         let admin = admin.of(live.verifier.clone());
         servers.push(tokio::spawn(listener.serve(admin, stopped)));
     }
-    let mut reloader = Reloader::new(path, text, config, live);
+    let mut reloader = Reloader::new(path, source, config, live);
     signals.run(&mut reloader).await;
 
     tracing::info!("stopping");

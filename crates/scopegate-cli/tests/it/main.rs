@@ -14,6 +14,7 @@ mod reload;
 mod check;
 mod explain;
 mod request;
+mod openapi;
 mod guide;
 mod mistakes;
 mod doctor;
