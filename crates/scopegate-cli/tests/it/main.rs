@@ -15,6 +15,7 @@ mod check;
 mod explain;
 mod request;
 mod openapi;
+mod schema;
 mod guide;
 mod mistakes;
 mod doctor;
