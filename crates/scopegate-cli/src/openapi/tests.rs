@@ -177,6 +177,9 @@ fn growth_of_document_is_bounded() {
     assert!(mistakes_of(&deep(100))[0].contains("expected `openapi`"));
     assert!(mistakes_of(&deep(101))[0].contains("expected at most 100 levels"));
     assert!(!mistakes_of(&deep(100_000)).is_empty());
+    let many = |nodes: usize| mistakes_of(&format!("[{}]", vec!["a"; nodes - 1].join(",")));
+    assert!(many(yaml::MAX_NODES)[0].contains("expected `openapi`"));
+    assert!(many(yaml::MAX_NODES + 1)[0].contains("expected at most 1000000 keys and values"));
     let long = |length: usize| format!("{DOCUMENT}#{}", "x".repeat(length - DOCUMENT.len() - 1));
     assert!(read(&long(MAX_DOCUMENT), "").is_ok());
     assert!(mistakes_of(&long(MAX_DOCUMENT + 1))[0].contains("expected at most 8388608 bytes"));

@@ -11,6 +11,9 @@ use crate::openapi::{MAX_DOCUMENT, Mistake, Place};
 /// Maximum depth of the tree.
 const MAX_DEPTH: usize = 100;
 
+/// Maximum number of keys, strings, lists and maps. A node needs more memory than its text.
+pub(super) const MAX_NODES: usize = 1_000_000;
+
 /// A node of the tree.
 pub(super) struct Node {
     pub(super) place: Place,
@@ -92,7 +95,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
     if text.len() > MAX_DOCUMENT {
         return mistake(start, format!("expected at most {MAX_DOCUMENT} bytes, found {}", text.len()));
     }
-    let mut tree = Tree { open: Vec::new(), root: None };
+    let mut tree = Tree { open: Vec::new(), root: None, nodes: 0 };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = (error.marker().line(), error.marker().col() + 1);
@@ -107,6 +110,7 @@ struct Tree {
     /// The nodes around the next one.
     open: Vec<Open>,
     root: Option<Node>,
+    nodes: usize,
 }
 
 impl Tree {
@@ -145,7 +149,16 @@ impl Tree {
         }
     }
 
+    fn count(&mut self, place: Place) -> Result<(), Mistake> {
+        if self.nodes == MAX_NODES {
+            return mistake(place, format!("expected at most {MAX_NODES} keys and values, found more"));
+        }
+        self.nodes += 1;
+        Ok(())
+    }
+
     fn begin(&mut self, place: Place, value: OpenValue) -> Result<(), Mistake> {
+        self.count(place)?;
         if self.open.len() == MAX_DEPTH {
             return mistake(place, format!("expected at most {MAX_DEPTH} levels, found more"));
         }
@@ -154,6 +167,7 @@ impl Tree {
     }
 
     fn scalar(&mut self, text: String, is_null: bool, place: Place) -> Result<(), Mistake> {
+        self.count(place)?;
         if let Some(Open { value: OpenValue::Map { keys, key: key @ None, .. }, .. }) = self.open.last_mut() {
             if !keys.insert(text.clone()) {
                 return mistake(place, format!("expected each key once, found {text:?} again"));

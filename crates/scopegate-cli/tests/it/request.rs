@@ -152,6 +152,17 @@ fn host_selects_route_and_issuer() {
 }
 
 #[test]
+fn bearer_token_where_proofs_are_required_is_rejected() {
+    let text = config().replace("[[issuer]]", "dpop = \"require\"\n[[issuer]]");
+    let service = Explained::new("request-dpop", &text);
+    let token = service.offline.sign(&cognito_token().scope("orders/read"));
+    let run = service.explain("GET /orders/7", &token, &[]);
+    assert_eq!((run.code, line(&run, "Answer ")), (1, "401 Unauthorized"), "{}", run.out);
+    assert!(line(&run, "         www-authenticate:").starts_with("DPoP "), "{}", run.out);
+    assert!(run.out.starts_with("REJECTED with 401 (proof_required)"), "{}", run.out);
+}
+
+#[test]
 fn json_has_decision() {
     let service = Explained::new("request-json", &config());
     let token = service.offline.sign(&cognito_token().scope("orders/read"));
