@@ -6,6 +6,7 @@
 pub(crate) mod file;
 pub(crate) mod forward;
 mod hosts;
+pub(crate) mod openapi;
 pub(crate) mod issuer;
 pub(crate) mod problem;
 pub(crate) mod public_url;

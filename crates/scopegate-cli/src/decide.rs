@@ -3,6 +3,7 @@
 //! [`decide`] uses the rules of one file. It takes no lock, does no I/O for a known key, and never reads
 //! a body.
 
+pub(crate) mod explained;
 pub(crate) mod live;
 mod metadata;
 mod record;
@@ -123,16 +124,19 @@ struct Unjudged {
 }
 
 fn judge<'r>(rules: &'r Rules, question: &Parts, peer: IpAddr) -> Result<Judged<'r>, Unjudged> {
-    let unjudged = |reason, asked| Unjudged { reason, asked };
     // Any other peer could choose the request that is judged.
     if !rules.trusted_proxies.contain(peer) {
-        return Err(unjudged(Reason::UntrustedPeer, None));
+        return Err(Unjudged { reason: Reason::UntrustedPeer, asked: None });
     }
+    judge_of_gateway(rules, question)
+}
+
+/// Judges a question of a trusted peer.
+fn judge_of_gateway<'r>(rules: &'r Rules, question: &Parts) -> Result<Judged<'r>, Unjudged> {
+    let unjudged = |reason, asked| Unjudged { reason, asked };
     let read = rules.gateway.read(question, rules.uses_hosts);
     let asked = read.map_err(|unread| unjudged(Reason::Unread(unread), None))?;
-    let host = if rules.uses_hosts { asked.host.as_deref() } else { Some(rules.host.as_str()) };
-    let found = host.ok_or(NoRoute::UnknownHost).and_then(|host| rules.table.find(host, &asked.path));
-    match found {
+    match rules.route(&asked) {
         Ok(route) => match rule_of(&route.methods, &asked.method) {
             Some(rule) => Ok(Judged { asked, rule, pattern: &route.pattern }),
             None => Err(unjudged(Reason::NoRule("method"), Some(asked))),

@@ -3,11 +3,13 @@
 //! The verifier itself runs the checks: `Verifier::explain`.
 
 mod at;
+mod decision;
 mod input;
 mod json;
 mod mask;
 mod mistake;
 mod report;
+mod settings;
 mod trust;
 
 use std::path::PathBuf;
@@ -18,6 +20,9 @@ use scopegate::{Check, CheckOutcome, Claims, Error, Explanation, Requirement, Ve
 
 use crate::exit::{Exit, Failure, with_causes};
 use crate::explain::at::At;
+use crate::explain::decision::{Asked, Decision, Service};
+use crate::explain::input::Token;
+use crate::explain::settings::Settings;
 use crate::explain::trust::Trust;
 use crate::terminal::{self, Terminal};
 
@@ -32,6 +37,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     trust: Trust,
 
+    #[command(flatten)]
+    asked: Asked,
+
     /// File with the token [default: standard input]
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     file: Option<PathBuf>,
@@ -44,7 +52,7 @@ pub(crate) struct Arguments {
     positional: Vec<String>,
 
     /// Required scopes (repeatable, or separated by spaces)
-    #[arg(long, value_name = "SCOPE", value_delimiter = ' ')]
+    #[arg(long, value_name = "SCOPE", value_delimiter = ' ', conflicts_with = "config")]
     scope: Vec<String>,
 
     /// Time of the checks, in RFC 3339 [default: now]
@@ -62,11 +70,14 @@ pub(crate) struct Arguments {
 
 /// The result of all checks, for the reports.
 struct Outcome<'a> {
-    explanation: &'a Explanation,
-    /// The first failure, with that of the required scopes.
+    /// `None` if no token is read.
+    explanation: Option<&'a Explanation>,
+    /// The decision about `--request`.
+    decision: Option<&'a Decision>,
+    /// The first failure, with that of the rule.
     error: Option<&'a Error>,
-    /// The error of `--scope`, if the token is valid otherwise.
-    scope: Option<&'a Error>,
+    /// The error of the rule, if the token is valid otherwise.
+    rule: Option<&'a Error>,
     /// The required scopes, if there are any.
     required: Option<String>,
     /// The error of the last fetch of the keys.
@@ -82,42 +93,90 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
              or with --token",
         ));
     }
-    let required = required(&arguments.scope)?;
     let now = arguments.at.unwrap_or_else(|| SystemTime::now().into());
+    match Service::read(&arguments.asked, &arguments.trust, now)? {
+        Some(service) => explain_request(&arguments, &service, now).await,
+        None => explain_token(&arguments, now).await,
+    }
+}
+
+/// Explains a token for the issuer of the flags.
+async fn explain_token(arguments: &Arguments, now: At) -> Result<Exit, Failure> {
+    let required = required(&arguments.scope)?;
     // The verifier comes first, so that a wrong flag is reported before a token is pasted.
     let verifier = arguments.trust.verifier(now)?;
-    let token = match (&arguments.token, &arguments.file) {
-        (Some(token), _) => {
-            terminal::note("the token is in the history of the shell now: prefer standard input or --file");
-            input::token_in(token)
-        }
-        (None, Some(file)) => input::from_file(file)?,
-        (None, None) => input::from_stdin()?,
-    };
-    let fetch_failure = wait_for_keys(&verifier).await;
+    let token = token(arguments)?;
+    if token.is_opaque() {
+        return Err(Failure::undecidable(
+            "this is an opaque token, which only its issuer can read, by introspection (RFC 7662)",
+        ));
+    }
+    let fetch_failure = wait_for_keys(&verifier, None).await;
     let explanation = verifier.explain(&token.text);
-    let scope = match (explanation.result(), &required) {
+    let rule = match (explanation.result(), &required) {
         (Ok(claims), Some(required)) => claims.require_ref(required).err(),
         _ => None,
     };
-    let error = explanation.result().err().or(scope.as_ref());
-    let mistake = error.and_then(|error| mistake::likely(error, &explanation, &arguments.trust, &token, now));
+    let error = explanation.result().err().or(rule.as_ref());
+    let settings = Settings::of_flags(&arguments.trust);
+    let mistake = error.and_then(|error| mistake::likely(error, &explanation, &settings, &token, now));
     let outcome = Outcome {
-        explanation: &explanation,
+        explanation: Some(&explanation),
+        decision: None,
         error,
-        scope: scope.as_ref(),
+        rule: rule.as_ref(),
         required: required.map(|required| required.to_string()),
         fetch_failure,
         mistake,
         now,
     };
-    let text = if arguments.json {
-        json::report(&outcome, arguments.show)
-    } else {
-        report::report(&outcome, Terminal::of_stdout(), arguments.show)
+    Ok(outcome.print(arguments))
+}
+
+/// Explains the decision of a service about a request.
+async fn explain_request(arguments: &Arguments, service: &Service, now: At) -> Result<Exit, Failure> {
+    let token = if service.needs_token() { Some(token(arguments)?) } else { None };
+    let name = token.as_ref().and_then(|token| issuer_of(&service.verifier.explain(&token.text)));
+    let fetch_failure = match &token {
+        Some(_) => wait_for_keys(&service.verifier, name.as_deref()).await,
+        None => None,
     };
-    terminal::print(&text);
-    Ok(outcome.verdict().1)
+    let explanation = token.as_ref().map(|token| service.verifier.explain(&token.text));
+    let decision = service.decide(token.as_ref()).await?;
+    let error = decision.error.as_ref();
+    let mistake =
+        error.zip(explanation.as_ref()).zip(token.as_ref()).and_then(|((error, explanation), token)| {
+            mistake::likely(error, explanation, &service.settings(name.as_deref()), token, now)
+        });
+    let is_valid = explanation.as_ref().is_some_and(|explanation| explanation.result().is_ok());
+    let outcome = Outcome {
+        explanation: explanation.as_ref(),
+        decision: Some(&decision),
+        error,
+        rule: error.filter(|_| is_valid),
+        required: decision.required.as_ref().map(ToString::to_string),
+        fetch_failure,
+        mistake,
+        now,
+    };
+    Ok(outcome.print(arguments))
+}
+
+fn token(arguments: &Arguments) -> Result<Token, Failure> {
+    match (&arguments.token, &arguments.file) {
+        (Some(token), _) => {
+            terminal::note("the token is in the history of the shell now: prefer standard input or --file");
+            Ok(input::token_in(token))
+        }
+        (None, Some(file)) => input::from_file(file),
+        (None, None) => input::from_stdin(),
+    }
+}
+
+/// Returns the issuer that the token names, not verified.
+fn issuer_of(explanation: &Explanation) -> Option<String> {
+    let payload: serde_json::Value = serde_json::from_str(explanation.payload()?).ok()?;
+    payload.get("iss")?.as_str().map(str::to_owned)
 }
 
 fn required(scopes: &[String]) -> Result<Option<Requirement>, Failure> {
@@ -136,14 +195,21 @@ fn required(scopes: &[String]) -> Result<Option<Requirement>, Failure> {
 }
 
 /// Waits until the keys are usable, or a fetch has failed. Returns the reason of the failure.
-async fn wait_for_keys(verifier: &Verifier) -> Option<String> {
-    let failure = || verifier.status().issuers().iter().find_map(|issuer| issuer.last_failure.clone());
+///
+/// If the verifier trusts the issuer `name`, the keys of the others are not needed.
+async fn wait_for_keys(verifier: &Verifier, name: Option<&str>) -> Option<String> {
+    let name = name.filter(|name| verifier.issuers().any(|issuer| issuer == *name));
+    let issuers = || {
+        let all = verifier.status().issuers().to_vec().into_iter();
+        all.filter(|issuer| name.is_none_or(|name| issuer.issuer == name)).collect::<Vec<_>>()
+    };
+    let failure = || issuers().into_iter().find_map(|issuer| issuer.last_failure);
     let settled = async {
         loop {
             if let Some(failure) = failure() {
                 return Some(failure);
             }
-            if verifier.status().issuers().iter().all(|issuer| issuer.usable) {
+            if issuers().iter().all(|issuer| issuer.usable) {
                 return None;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -155,18 +221,40 @@ async fn wait_for_keys(verifier: &Verifier) -> Option<String> {
 }
 
 impl Outcome<'_> {
+    fn print(&self, arguments: &Arguments) -> Exit {
+        let text = if arguments.json {
+            json::report(self, arguments.show)
+        } else {
+            report::report(self, Terminal::of_stdout(), arguments.show)
+        };
+        terminal::print(&text);
+        self.verdict().1
+    }
+
+    /// Returns the status and the code of a rejection.
+    fn rejection(&self) -> Option<(u16, &'static str)> {
+        match self.decision {
+            Some(decision) => Some((decision.status(), decision.code)).filter(|(status, _)| *status != 200),
+            None => self.error.map(|error| (error.kind().status(), error.kind().as_str())),
+        }
+    }
+
     /// Returns the verdict as a word, and as the result of the command.
     fn verdict(&self) -> (&'static str, Exit) {
-        match self.error.map(|error| error.kind().status()) {
+        match self.rejection() {
             None => ("valid", Exit::Valid),
-            Some(500..) => ("undecidable", Exit::Undecidable),
+            Some((500.., _)) => ("undecidable", Exit::Undecidable),
             Some(_) => ("rejected", Exit::Rejected),
         }
     }
 
     /// Returns the claims of a valid token.
     fn claims(&self) -> Option<&Claims> {
-        self.explanation.result().ok()
+        self.explanation?.result().ok()
+    }
+
+    fn checks(&self) -> &[Check] {
+        self.explanation.map(Explanation::checks).unwrap_or_default()
     }
 }
 

@@ -75,6 +75,21 @@ impl Gateway {
         Ok(Asked { method, path, host })
     }
 
+    /// Returns the question that this gateway asks about a request.
+    ///
+    /// # Errors
+    /// Returns an error if no request can have this target or this host.
+    pub(crate) fn question(self, method: &Method, target: &str, host: &str) -> Result<Parts, http::Error> {
+        let request = match self.headers() {
+            None => Request::builder().method(method).uri(format!("{PREFIX}{target}")).header(HOST, host),
+            Some([of_method, of_target, of_host]) => Request::get(PREFIX)
+                .header(of_method, method.as_str())
+                .header(of_target, target)
+                .header(of_host, host),
+        };
+        Ok(request.body(())?.into_parts().0)
+    }
+
     /// Returns the headers with the method, the target and the host. `None` for the request itself.
     fn headers(self) -> Option<[&'static str; 3]> {
         match self {

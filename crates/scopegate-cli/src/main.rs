@@ -5,6 +5,7 @@ mod serve;
 mod check;
 mod decide;
 mod config;
+mod openapi;
 mod gateway;
 mod routes;
 mod path;
@@ -36,7 +37,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     /// Every check of an access token and the reason of a rejection
-    Explain(explain::Arguments),
+    Explain(Box<explain::Arguments>),
     /// Metadata, keys and clock of issuers
     Doctor(doctor::Arguments),
     /// Usable keys of a JWKS and the reasons why others are not used
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
     let exit = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Explain(arguments) => finished(explain::run(arguments)),
+        Command::Explain(arguments) => finished(explain::run(*arguments)),
         Command::Doctor(arguments) => finished(doctor::run(arguments)),
         Command::Keys(arguments) => finished(keys::run(arguments)),
         Command::Token(arguments) => finished(token::run(arguments)),

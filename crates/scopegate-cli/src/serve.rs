@@ -12,14 +12,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scopegate::{ConfigError, Verifier};
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
-use crate::decide::rules::Rules;
+use crate::decide::rules::{Rules, verifier_of};
 use crate::exit::Exit;
 use crate::serve::admin::Admin;
 use crate::serve::decisions::Decisions;
@@ -53,12 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 async fn serve(arguments: &Arguments) -> Exit {
-    let (path, text) = (arguments.config.clone(), file::text(&arguments.config));
-    let text = match text {
-        Ok(text) => text,
+    let (path, source) = (arguments.config.clone(), file::source(&arguments.config));
+    let source = match source {
+        Ok(source) => source,
         Err(error) => return failed(&error, Exit::Usage),
     };
-    let config = match reload::parse(path.clone(), text.clone()).await {
+    let config = match reload::parse(path.clone(), source.clone()).await {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),
     };
@@ -86,7 +85,7 @@ async fn serve(arguments: &Arguments) -> Exit {
         let admin = admin.of(live.verifier.clone());
         servers.push(tokio::spawn(listener.serve(admin, stopped)));
     }
-    let mut reloader = Reloader::new(path, text, config, live);
+    let mut reloader = Reloader::new(path, source, config, live);
     signals.run(&mut reloader).await;
 
     tracing::info!("stopping");
@@ -104,15 +103,7 @@ async fn serve(arguments: &Arguments) -> Exit {
 
 /// Starts the verifier, and compiles the rules. Keys are fetched in the background.
 fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
-    let mut builder = Verifier::builder();
-    for entry in &config.issuers {
-        builder = builder.trust(entry.issuer()?);
-    }
-    if let Some(dpop) = config.dpop.settings(config.public_url.origin()) {
-        builder = builder.dpop(dpop);
-    }
-    let verifier: Result<Verifier, ConfigError> = builder.start_lazy();
-    let verifier = verifier?;
+    let verifier = verifier_of(config, |issuer| issuer)?.start_lazy()?;
     let rules = Rules::compile(config, &verifier)?;
     Ok(Live::new(verifier, rules))
 }

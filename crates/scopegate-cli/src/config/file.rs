@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::config::openapi::{self, Document};
 use crate::config::problem::Problem;
 use crate::config::settings::{Config, MAX_FILE};
+use crate::openapi::MAX_DOCUMENT;
 
 /// The reason why a file has no configuration.
 #[derive(Debug)]
@@ -23,24 +25,38 @@ enum Reason {
 
 /// Reads a configuration.
 pub(crate) fn read(file: &Path) -> Result<Config, Invalid> {
-    parse(file, &text(file)?)
+    parse(file, &source(file)?)
 }
 
-/// Reads the text of a file. A longer file than the limit is cut, and then rejected by
-/// [`Config::parse`].
-pub(crate) fn text(file: &Path) -> Result<String, Invalid> {
+/// The text of a configuration, and the OpenAPI document that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    text: String,
+    document: Option<Document>,
+}
+
+/// Reads the text of a file, and the document that it names. A longer text than the limit is cut, and
+/// then rejected by [`parse`].
+pub(crate) fn source(file: &Path) -> Result<Source, Invalid> {
+    let text = text(file, MAX_FILE);
+    let text = text.map_err(|error| Invalid { file: file.to_owned(), reason: Reason::Unreadable(error) })?;
+    let document = openapi::path_of(&text, file).map(|path| {
+        let text = self::text(&path, MAX_DOCUMENT).map_err(|error| error.to_string());
+        Document { text }
+    });
+    Ok(Source { text, document })
+}
+
+fn text(file: &Path, max: usize) -> io::Result<String> {
     let mut text = String::new();
-    let limit = u64::try_from(MAX_FILE + 1).unwrap_or(u64::MAX);
-    let read = File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Invalid { file: file.to_owned(), reason: Reason::Unreadable(error) }),
-    }
+    let limit = u64::try_from(max + 1).unwrap_or(u64::MAX);
+    File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))?;
+    Ok(text)
 }
 
-/// Parses the text of a file.
-pub(crate) fn parse(file: &Path, text: &str) -> Result<Config, Invalid> {
-    Config::parse(text)
+/// Parses the texts of a file.
+pub(crate) fn parse(file: &Path, source: &Source) -> Result<Config, Invalid> {
+    Config::parse_with(&source.text, source.document.as_ref())
         .map_err(|problems| Invalid { file: file.to_owned(), reason: Reason::Mistakes(problems) })
 }
 

@@ -85,6 +85,14 @@ impl IssuerEntry {
         (source, clients, audiences) == (&other.source, &other.clients, &other.audiences)
     }
 
+    pub(crate) fn is_cognito(&self) -> bool {
+        self.source.kind == Kind::Cognito
+    }
+
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
     /// Returns the issuer with its rules.
     ///
     /// # Errors

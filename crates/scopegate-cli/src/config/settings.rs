@@ -11,10 +11,11 @@ use toml::de::DeTable;
 use crate::config::forward::{self, Field, Forward};
 use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
+use crate::config::openapi::Document;
 use crate::config::problem::{Problem, Problems};
 use crate::config::public_url::PublicUrl;
 use crate::config::reader::{Reader, Text, string};
-use crate::config::{route, trial};
+use crate::config::{openapi, route, trial};
 use crate::gateway::Gateway;
 use crate::routes::route::Route;
 use crate::routes::table::Table;
@@ -64,24 +65,24 @@ impl DpopMode {
 }
 
 impl Config {
-    /// Reads the file.
+    /// Reads the file, with the OpenAPI document that it names.
     ///
     /// # Errors
     /// Returns the mistakes in the order of the file.
-    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse_with(text: &str, document: Option<&Document>) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::new(text);
         if text.len() > MAX_FILE {
             problems.add(&(0..0), format_args!("expected at most {MAX_FILE} bytes, found {}", text.len()));
             return Err(problems.into_vec());
         }
-        let (document, errors) = DeTable::parse_recoverable(text);
+        let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             problems.add(&error.span().unwrap_or(0..0), error.message());
         }
         if !errors.is_empty() {
             return Err(problems.into_vec());
         }
-        let config = read(Reader::new(document.get_ref(), 0..0), &mut problems);
+        let config = read(Reader::new(table.get_ref(), 0..0), document, &mut problems);
         match config {
             Some(config) if problems.len() == 0 => Ok(config),
             _ => Err(problems.into_vec()),
@@ -89,7 +90,7 @@ impl Config {
     }
 }
 
-fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
+fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Problems<'_>) -> Option<Config> {
     let listen = table.required("listen", problems);
     let listen = parsed(listen, "an address and a port, such as \"127.0.0.1:9000\"", problems);
     let listen_admin = table.string("listen_admin", problems);
@@ -100,6 +101,7 @@ fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
     let dpop = table.string("dpop", problems);
     let issuers = table.tables("issuer", MAX_ISSUERS, problems);
     let routes = table.tables("route", MAX_ROUTES, problems);
+    let openapi = table.string("openapi", problems);
     let forward = forward_of(&mut table, problems);
     table.finish(problems);
 
@@ -108,13 +110,21 @@ fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
     let trusted_proxies = proxies.and_then(|texts| trusted(&texts, problems));
     let dpop = dpop_of(dpop, problems);
     for (key, tables) in [("issuer", &issuers), ("route", &routes)] {
-        if tables.is_empty() {
+        if tables.is_empty() && (key == "issuer" || openapi.is_none()) {
             problems.add(&table.span, format_args!("expected at least one table `[[{key}]]`, found none"));
         }
     }
     let mut hosts = Hosts::new(public_url.as_ref());
     let issuers = issuers_of(issuers, &mut hosts, problems);
-    let routes = routes_of(routes, &mut hosts, problems);
+    let mut known = Table::new();
+    let mut all = match (&openapi, &public_url) {
+        (Some(name), Some(url)) => openapi::routes(name, document, url, MAX_ROUTES, &mut known, problems),
+        _ => Vec::new(),
+    };
+    all.extend(routes_of(routes, &mut hosts, &mut known, problems));
+    if all.len() > MAX_ROUTES {
+        problems.add(&table.key_span("openapi"), format_args!("expected at most {MAX_ROUTES} routes in all"));
+    }
     let uses_hosts = hosts.are_used;
     let (public_url, dpop) = (public_url?, dpop?);
     if let (Some(entry), Some(settings)) = (issuers.first(), dpop.settings(public_url.origin())) {
@@ -128,7 +138,7 @@ fn read(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Config> {
         trusted_proxies: trusted_proxies?,
         dpop,
         issuers,
-        routes,
+        routes: all,
         uses_hosts,
         forward,
     })
@@ -155,8 +165,13 @@ fn issuers_of(
     entries
 }
 
-fn routes_of(tables: Vec<Reader<'_>>, hosts: &mut Hosts<'_>, problems: &mut Problems<'_>) -> Vec<Route> {
-    let (mut routes, mut known) = (Vec::new(), Table::new());
+fn routes_of(
+    tables: Vec<Reader<'_>>,
+    hosts: &mut Hosts<'_>,
+    known: &mut Table<()>,
+    problems: &mut Problems<'_>,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
     for mut table in tables {
         let path = table.value("path").map_or_else(|| table.span.clone(), toml::Spanned::span);
         let hosts = hosts.read(&mut table, problems);

@@ -3,9 +3,14 @@ use std::fmt::Write as _;
 use http::Method;
 
 use crate::config::forward::Field;
+use crate::config::problem::Problem;
 use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTES};
 use crate::gateway::Gateway;
 use crate::routes::access::Access;
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    Config::parse_with(text, None)
+}
 
 /// A file with each setting.
 const FILE: &str = r#"listen = "127.0.0.1:9000"
@@ -46,7 +51,7 @@ fn problems(from: &str, to: &str) -> Vec<String> {
 }
 
 fn problems_of(text: &str) -> Vec<String> {
-    match Config::parse(text) {
+    match parse(text) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
     }
@@ -54,7 +59,7 @@ fn problems_of(text: &str) -> Vec<String> {
 
 #[test]
 fn each_setting_is_read() {
-    let config = Config::parse(FILE).unwrap();
+    let config = parse(FILE).unwrap();
     assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
     assert_eq!(config.listen_admin, Some("127.0.0.1:9002".parse().unwrap()));
     assert_eq!((config.gateway, config.dpop, config.uses_hosts), (Gateway::Nginx, DpopMode::Accept, false));
@@ -80,7 +85,7 @@ fn each_setting_is_read() {
 
 #[test]
 fn scope_named_public_is_written_in_list() {
-    let config = Config::parse(&FILE.replace(r#"GET = "public""#, r#"GET = { all = ["public"] }"#)).unwrap();
+    let config = parse(&FILE.replace(r#"GET = "public""#, r#"GET = { all = ["public"] }"#)).unwrap();
     assert_eq!(config.routes[1].access(&Method::GET), Some(&Access::Scopes(scopegate::all_of(["public"]))));
 }
 
@@ -192,7 +197,7 @@ fn each_preset_is_read() {
         ("issuer = \"https://issuer.example/\"", "https://issuer.example/"),
     ] {
         let text = FILE.replace("cognito = \"eu-west-1_Ab12Cd34E\"", kind).replace("clients", "audiences");
-        let config = Config::parse(&text).unwrap_or_else(|problems| panic!("{kind}: {problems:?}"));
+        let config = parse(&text).unwrap_or_else(|problems| panic!("{kind}: {problems:?}"));
         assert_eq!(config.issuers[0].name, name);
     }
 }
@@ -202,7 +207,7 @@ fn hosts_tie_issuers_and_routes() {
     let text = FILE
         .replace("cognito =", "host = \"a.example\"\ncognito =")
         .replace("path = \"/health\"", "host = [\"a.example\", \"b.example\"]\npath = \"/orders/{id}\"");
-    let config = Config::parse(&text).unwrap();
+    let config = parse(&text).unwrap();
     assert!(config.uses_hosts);
     assert_eq!(
         (&config.issuers[0].hosts[..], &config.issuers[1].hosts[..]),

@@ -21,7 +21,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::UntrustedPeer => "untrusted_peer",
             Self::Unread(unread) => unread.as_str(),

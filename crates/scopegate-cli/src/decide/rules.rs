@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use http::Method;
 use scopegate::http::{Authorizer, TrustedProxies};
-use scopegate::{AcceptedIssuers, ConfigError, ResourceIdentifier, Verifier};
+use scopegate::{AcceptedIssuers, ConfigError, Issuer, ResourceIdentifier, Verifier, VerifierBuilder};
 
 use crate::config::forward::Forward;
 use crate::config::settings::Config;
 use crate::decide::metadata::Metadata;
-use crate::gateway::Gateway;
+use crate::gateway::{Asked, Gateway};
 use crate::routes::access::Access;
-use crate::routes::table::Table;
+use crate::routes::table::{NoRoute, Table};
 
 /// The rules of one file. A request is decided by one value from the beginning to the end.
 pub(crate) struct Rules {
@@ -77,6 +77,31 @@ impl Rules {
             metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
         })
     }
+
+    /// Returns the route that decides about a request.
+    pub(super) fn route(&self, asked: &Asked) -> Result<&Route, NoRoute> {
+        let host = if self.uses_hosts { asked.host.as_deref() } else { Some(self.host.as_str()) };
+        host.ok_or(NoRoute::UnknownHost).and_then(|host| self.table.find(host, &asked.path))
+    }
+}
+
+/// Returns the settings of a verifier that trusts the issuers of a configuration. `change` may change
+/// each issuer.
+///
+/// # Errors
+/// Returns the error of an issuer. A parsed configuration has none.
+pub(crate) fn verifier_of(
+    config: &Config,
+    change: impl Fn(Issuer) -> Issuer,
+) -> Result<VerifierBuilder, ConfigError> {
+    let mut builder = Verifier::builder();
+    for entry in &config.issuers {
+        builder = builder.trust(change(entry.issuer()?));
+    }
+    Ok(match config.dpop.settings(config.public_url.origin()) {
+        Some(dpop) => builder.dpop(dpop),
+        None => builder,
+    })
 }
 
 /// The authorizers, one for each host and requirement. Many routes have the same requirement.

@@ -1,3 +1,4 @@
+mod explained;
 mod hosts;
 mod proofs;
 
@@ -51,7 +52,7 @@ GET = "public"
 "X-Auth-Tenant" = "tenant"
 "#
     );
-    Config::parse(&change(text)).unwrap_or_else(|problems| panic!("{problems:?}"))
+    Config::parse_with(&change(text), None).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn live(config: &Config, verifier: Verifier) -> Live {

@@ -16,6 +16,14 @@ pub(crate) struct Token {
     pub(crate) is_broken: bool,
 }
 
+impl Token {
+    /// Returns whether this is one part, and not the begin of a JWT. JSON begins with `{"`, which is
+    /// `ey` in base64url.
+    pub(crate) fn is_opaque(&self) -> bool {
+        !self.is_broken && !self.text.contains('.') && !self.text.starts_with("ey")
+    }
+}
+
 pub(crate) fn from_file(file: &Path) -> Result<Token, Failure> {
     let name = file.display();
     let opened = std::fs::File::open(file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;

@@ -1,12 +1,13 @@
 //! The report for tools.
 
-use scopegate::CheckOutcome;
+use scopegate::{CheckOutcome, Explanation};
 use serde_json::{Value, json};
 
+use crate::explain::decision::Decision;
 use crate::explain::{Outcome, comes_later, mask};
 
 pub(super) fn report(outcome: &Outcome<'_>, show: bool) -> String {
-    let checks = outcome.explanation.checks();
+    let checks = outcome.checks();
     let listed: Vec<Value> = checks
         .iter()
         .map(|check| {
@@ -27,8 +28,9 @@ pub(super) fn report(outcome: &Outcome<'_>, show: bool) -> String {
         .collect();
     let (verdict, _) = outcome.verdict();
     let object = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let error = outcome.error.map(|error| {
-        json!({ "code": error.kind().as_str(), "status": error.kind().status(), "message": error.to_string() })
+    let error = outcome.rejection().map(|(status, code)| {
+        let message = outcome.error.map(ToString::to_string);
+        json!({ "code": code, "status": status, "message": message })
     });
     let report = json!({
         "verdict": verdict,
@@ -36,9 +38,10 @@ pub(super) fn report(outcome: &Outcome<'_>, show: bool) -> String {
         "error": error,
         "likely_mistake": outcome.mistake,
         "fetch_failure": outcome.fetch_failure,
+        "decision": outcome.decision.map(Decision::json),
         "checks": listed,
-        "header": object(outcome.explanation.header()),
-        "claims": object(outcome.explanation.payload()),
+        "header": object(outcome.explanation.and_then(Explanation::header)),
+        "claims": object(outcome.explanation.and_then(Explanation::payload)),
     });
     format!("{:#}\n", if show { report } else { mask_report(report) })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::explain::at::At;
 use crate::explain::input::Token;
-use crate::explain::trust::Trust;
+use crate::explain::settings::Settings;
 
 /// A token that expired, or that becomes valid, within this time is more likely a matter of clocks
 /// and caches than of a forgotten token.
@@ -21,7 +21,7 @@ const NEAR: u64 = 300;
 pub(super) fn likely(
     error: &Error,
     explanation: &Explanation,
-    trust: &Trust,
+    settings: &Settings<'_>,
     token: &Token,
     now: At,
 ) -> Option<String> {
@@ -37,7 +37,7 @@ pub(super) fn likely(
         return Some(kind.to_owned());
     }
     match error {
-        Error::NotThreeParts { found: 1, .. } => Some(
+        Error::NotThreeParts { .. } if token.is_opaque() => Some(
             "This is an opaque token, which only its issuer can read: use introspection (RFC 7662), or have the \
              issuer write JWTs."
                 .to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn likely(
             Some("The token was cut, or characters were changed or added when it was copied.".to_owned())
         }
         Error::Encrypted => Some("The issuer encrypts its tokens: configure signed access tokens there.".to_owned()),
-        Error::UnacceptableAlgorithm { found, .. } => Some(algorithm(found)),
+        Error::UnacceptableAlgorithm { found, .. } => Some(algorithm(found, settings)),
         Error::UnknownIssuer { expected, .. } => {
             issuer::mistake(expected.first()?, claims.get("iss").and_then(Value::as_str))
         }
@@ -64,9 +64,11 @@ pub(super) fn likely(
             span(*now, *valid_from)
         )),
         Error::BadSignature { .. } => Some(bad_signature(&header)),
-        Error::WrongAudience { .. } | Error::MissingClaim { claim: "aud", .. } => audience(trust, &claims),
+        Error::WrongAudience { .. } | Error::MissingClaim { claim: "aud", .. } => audience(settings, &claims),
         Error::WrongClient { found, .. } => Some(match found {
-            Some(found) => format!("The token was issued to the client {found}, which --client does not list."),
+            Some(found) => {
+                format!("The token was issued to the client {found}, which {} does not list.", settings.clients)
+            }
             None => "The token names no client. Its issuer may use another claim for it.".to_owned(),
         }),
         Error::SenderConstrained { binding: "jkt", .. } => {
@@ -113,7 +115,7 @@ fn other_kind(claims: &Value, error: &Error) -> Option<&'static str> {
     claims.get("events").map(|_| "A security event or a logout token was sent instead of an access token.")
 }
 
-fn algorithm(found: &Excerpt) -> String {
+fn algorithm(found: &Excerpt, settings: &Settings<'_>) -> String {
     match found.as_str() {
         "HS256" | "HS384" | "HS512" => format!(
             "The token is signed with a shared secret ({}): configure an asymmetric algorithm at the issuer, such as \
@@ -121,7 +123,7 @@ fn algorithm(found: &Excerpt) -> String {
             found.as_str()
         ),
         "none" | "None" => "The token is not signed.".to_owned(),
-        _ => "The issuer signs with an algorithm that is not accepted: see --algorithms.".to_owned(),
+        _ => format!("The issuer signs with an algorithm that is not accepted{}.", settings.algorithms),
     }
 }
 
@@ -159,8 +161,9 @@ fn bad_signature(header: &Value) -> String {
     }
 }
 
-fn audience(trust: &Trust, claims: &Value) -> Option<String> {
-    let is_cognito = trust.cognito.is_some()
+fn audience(settings: &Settings<'_>, claims: &Value) -> Option<String> {
+    let Settings { clients, audiences, .. } = settings;
+    let is_cognito = settings.is_cognito
         || claims.get("iss").and_then(Value::as_str).is_some_and(|iss| iss.contains("cognito-idp."));
     let found: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
@@ -171,11 +174,11 @@ fn audience(trust: &Trust, claims: &Value) -> Option<String> {
         let client = claims.get("client_id").and_then(Value::as_str).map(Excerpt::new);
         let client = client.map_or_else(String::new, |client| format!(" (here {client})"));
         return Some(format!(
-            "Access tokens of Amazon Cognito have no `aud`: use --client with the app client{client} instead of \
-             --audience."
+            "Access tokens of Amazon Cognito have no `aud`: use {clients} with the app client{client} instead of \
+             {audiences}."
         ));
     }
-    let expected: Vec<&str> = trust.audiences.iter().map(String::as_str).collect();
+    let expected: Vec<&str> = settings.expected.iter().map(String::as_str).collect();
     let bare = |name: &str| name.trim_end_matches('/').trim_start_matches("api://").to_ascii_lowercase();
     let near = expected.iter().find_map(|expected| {
         let found = found.iter().find(|found| bare(found) == bare(expected))?;
@@ -193,10 +196,10 @@ fn audience(trust: &Trust, claims: &Value) -> Option<String> {
     }
     if expected.is_empty() && !found.is_empty() {
         let found = Excerpt::new(found.first()?);
-        return Some(format!("The token is for the audience {found}: use --audience if that is this API."));
+        return Some(format!("The token is for the audience {found}: use {audiences} if that is this API."));
     }
     if found.is_empty() {
-        return Some("The issuer wrote no audience: register the API there, or use --client.".to_owned());
+        return Some(format!("The issuer wrote no audience: register the API there, or use {clients}."));
     }
     Some("The token was issued for another API: request one for this API.".to_owned())
 }

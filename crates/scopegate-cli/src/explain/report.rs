@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scopegate::{Check, CheckName, CheckOutcome, NumericDate};
+use scopegate::{Check, CheckName, CheckOutcome, Error, Explanation, NumericDate};
 use serde_json::Value;
 
 use crate::explain::{Outcome, comes_later, mask};
@@ -22,7 +22,7 @@ const MAX_VALUE: usize = 300;
 
 pub(super) fn report(outcome: &Outcome<'_>, terminal: Terminal, show: bool) -> String {
     let masked = |text: &str| if show { text.to_owned() } else { mask::text(text) };
-    let checks = outcome.explanation.checks();
+    let checks = outcome.checks();
     let mut text = verdict(outcome, terminal);
     if let Some(mistake) = &outcome.mistake {
         let _ = writeln!(text, "Likely: {}", terminal.wrapped(&masked(mistake), 8));
@@ -32,14 +32,21 @@ pub(super) fn report(outcome: &Outcome<'_>, terminal: Terminal, show: bool) -> S
         let _ = writeln!(text, "Keys:   {}", terminal.wrapped(&masked(&reason), 8));
     }
     text.push('\n');
+    if let Some(decision) = outcome.decision {
+        text.push_str(&masked(&decision.report()));
+        text.push_str(if checks.is_empty() { "" } else { "\n" });
+    }
     for check in checks {
         let (mark, shown) = row(check, comes_later(checks, check));
         text.push_str(&terminal.row(mark, check.name.as_str(), NAMES, &masked(&shown)));
     }
-    match (&outcome.required, outcome.scope, outcome.claims()) {
-        (Some(_), Some(error), _) => {
-            let shown = format!("FAILED: {error} {}", unbroken("(RFC 6750 §3.1)"));
-            text.push_str(&terminal.row(Mark::Bad, "required", NAMES, &masked(&shown)));
+    match (&outcome.required, outcome.rule, outcome.claims()) {
+        (_, Some(error), _) => {
+            let is_scope = matches!(error, Error::InsufficientScope { .. });
+            let reference = if is_scope { unbroken("(RFC 6750 §3.1)") } else { String::new() };
+            let shown = format!("FAILED: {error} {reference}");
+            let shown = shown.trim_end();
+            text.push_str(&terminal.row(Mark::Bad, "required", NAMES, &masked(shown)));
         }
         (Some(required), None, Some(_)) => {
             let shown = format!("{required} {}", unbroken("(RFC 6750 §3.1)"));
@@ -89,13 +96,14 @@ fn passed(check: &Check) -> String {
 }
 
 fn verdict(outcome: &Outcome<'_>, terminal: Terminal) -> String {
-    let Some(error) = outcome.error else {
-        let expiry = outcome.claims().map(|claims| until(claims.expires_at(), outcome));
-        return format!("{} {}\n", terminal.bold("VALID"), expiry.unwrap_or_default());
+    let Some((status, code)) = outcome.rejection() else {
+        return match outcome.claims() {
+            Some(claims) => format!("{} {}\n", terminal.bold("VALID"), until(claims.expires_at(), outcome)),
+            None => format!("{} without a token at {}\n", terminal.bold("ACCEPTED"), outcome.now),
+        };
     };
-    let status = error.kind().status();
     let word = if status >= 500 { "UNDECIDABLE" } else { "REJECTED" };
-    format!("{} with {status} ({}) at {}\n", terminal.bold(word), error.kind(), outcome.now)
+    format!("{} with {status} ({code}) at {}\n", terminal.bold(word), outcome.now)
 }
 
 fn until(expires_at: NumericDate, outcome: &Outcome<'_>) -> String {
@@ -113,8 +121,10 @@ fn uses_other_rules(checks: &[Check]) -> bool {
 
 /// Lists the claims. The claims of a token that is not valid are marked as unverified.
 fn claims(outcome: &Outcome<'_>, terminal: Terminal, show: bool) -> String {
-    let payload =
-        outcome.explanation.payload().and_then(|payload| serde_json::from_str::<Value>(payload).ok());
+    let payload = outcome
+        .explanation
+        .and_then(Explanation::payload)
+        .and_then(|payload| serde_json::from_str::<Value>(payload).ok());
     let Some(Value::Object(members)) = payload else { return String::new() };
     let members = if show { Value::Object(members) } else { mask::value(Value::Object(members)) };
     let Value::Object(members) = members else { return String::new() };

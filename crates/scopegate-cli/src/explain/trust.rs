@@ -1,7 +1,7 @@
 //! The verifier of the flags: which issuer is trusted, and for whom must its tokens be?
 
 use clap::{ArgGroup, Args};
-use scopegate::{Algorithm, ConfigError, Issuer, IssuerWithoutAudience, Verifier};
+use scopegate::{Algorithm, ConfigError, Issuer, IssuerWithoutAudience, Verifier, VerifierBuilder};
 
 use crate::exit::{Failure, with_causes};
 use crate::explain::at::At;
@@ -34,33 +34,63 @@ pub(crate) struct Trust {
     pub(crate) audiences: Vec<String>,
 
     /// Accepted algorithms [default: as the issuer]
-    #[arg(long, value_name = "ALG", value_delimiter = ',')]
+    #[arg(long, value_name = "ALG", value_delimiter = ',', conflicts_with = "config")]
     algorithms: Vec<Algorithm>,
+}
+
+/// The keys of `--jwks`.
+pub(crate) enum Keys {
+    /// The flag is absent.
+    OfIssuer,
+    Fetched(String),
+    Static(String),
+}
+
+impl Keys {
+    /// Returns the issuer with these keys.
+    pub(crate) fn of(&self, issuer: Issuer) -> Issuer {
+        match self {
+            Self::OfIssuer => issuer,
+            Self::Fetched(url) => issuer.jwks_uri(url),
+            Self::Static(jwks) => issuer.jwks(jwks),
+        }
+    }
+
+    /// Returns the verifier at this time. Its keys may not be fetched yet.
+    pub(crate) fn start(&self, builder: VerifierBuilder, now: At) -> Result<Verifier, Failure> {
+        let now = now.time();
+        let builder = builder.clock(move || now);
+        let started = if matches!(self, Self::Static(_)) { builder.build() } else { builder.start_lazy() };
+        started.map_err(|error| Failure::usage(with_causes(&error)))
+    }
 }
 
 impl Trust {
     /// Returns the verifier at this time. Its keys may not be fetched yet.
     pub(crate) fn verifier(&self, now: At) -> Result<Verifier, Failure> {
         let usage = |error: ConfigError| Failure::usage(with_causes(&error));
-        let keys = self.jwks.as_deref();
-        let (issuer, is_static) = match keys {
-            Some(url) if keys::is_url(url) => {
-                (self.rule(self.named(Some(url)).map_err(usage)?).jwks_uri(url), false)
-            }
-            Some(file) => {
-                let jwks = String::from_utf8_lossy(&keys::read(file)?).into_owned();
-                (self.rule(self.named(Some("https://keys.invalid")).map_err(usage)?).jwks(jwks), true)
-            }
-            None => (self.rule(self.named(None).map_err(usage)?), false),
+        let keys = self.keys()?;
+        let named = match &keys {
+            Keys::OfIssuer => self.named(None),
+            Keys::Fetched(url) => self.named(Some(url)),
+            Keys::Static(_) => self.named(Some("https://keys.invalid")),
         };
+        let issuer = keys.of(self.rule(named.map_err(usage)?));
         let issuer = if self.algorithms.is_empty() {
             issuer
         } else {
             issuer.algorithms(self.algorithms.iter().copied())
         };
-        let now = now.time();
-        let builder = Verifier::builder().trust(issuer).clock(move || now);
-        if is_static { builder.build() } else { builder.start_lazy() }.map_err(usage)
+        keys.start(Verifier::builder().trust(issuer), now)
+    }
+
+    /// Returns the keys of `--jwks`. A file is read.
+    pub(crate) fn keys(&self) -> Result<Keys, Failure> {
+        Ok(match self.jwks.as_deref() {
+            None => Keys::OfIssuer,
+            Some(url) if keys::is_url(url) => Keys::Fetched(url.to_owned()),
+            Some(file) => Keys::Static(String::from_utf8_lossy(&keys::read(file)?).into_owned()),
+        })
     }
 
     /// Returns the issuer. If its keys come from a flag, its name need not be a URL.

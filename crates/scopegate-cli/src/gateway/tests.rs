@@ -88,3 +88,16 @@ fn other_endpoints_are_unknown() {
         assert_eq!(read.unwrap_err(), Unread::UnknownEndpoint, "{target}");
     }
 }
+
+#[test]
+fn own_question_is_read_again() {
+    for gateway in [Gateway::Nginx, Gateway::Traefik, Gateway::Caddy, Gateway::Envoy] {
+        let question = gateway.question(&Method::POST, "/orders/7?x=1", "A.example:443").unwrap();
+        let asked = gateway.read(&question, true).unwrap();
+        assert_eq!(asked.method, "POST");
+        assert_eq!((asked.path.as_str(), asked.host.as_deref()), ("/orders/7", Some("a.example")));
+        let ambiguous = gateway.question(&Method::GET, "/orders/../7", "a.example").unwrap();
+        assert!(matches!(gateway.read(&ambiguous, true), Err(Unread::AmbiguousPath(_))));
+        assert!(gateway.question(&Method::GET, "/a\nb", "a.example").is_err());
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use scopegate::ConfigError;
 
-use crate::config::file::{self, Invalid};
+use crate::config::file::{self, Invalid, Source};
 use crate::config::issuer::IssuerEntry;
 use crate::config::settings::{Config, DpopMode};
 use crate::decide::live::Live;
@@ -25,10 +25,10 @@ pub(super) struct Reloader {
     live: Arc<Live>,
     config: Config,
     /// The text that was last applied or rejected.
-    seen: String,
+    seen: Source,
     /// A changed text of the last poll. It is applied if the next poll finds the same: an editor may be
     /// writing the file.
-    changed: Option<String>,
+    changed: Option<Source>,
 }
 
 /// The reason why the rules in use stay.
@@ -43,13 +43,13 @@ pub(super) enum NotReloaded {
 }
 
 /// Parses a file on a thread of its own, because issuers are checked on a runtime.
-pub(super) async fn parse(file: PathBuf, text: String) -> Result<Config, NotReloaded> {
+pub(super) async fn parse(file: PathBuf, text: Source) -> Result<Config, NotReloaded> {
     let parsed = tokio::task::spawn_blocking(move || file::parse(&file, &text)).await;
     parsed.map_err(|_| NotReloaded::Panicked)?.map_err(NotReloaded::Invalid)
 }
 
 impl Reloader {
-    pub(super) fn new(file: PathBuf, text: String, config: Config, live: Arc<Live>) -> Self {
+    pub(super) fn new(file: PathBuf, text: Source, config: Config, live: Arc<Live>) -> Self {
         metrics::gauge!("scopegate_config_valid").set(1.0);
         Self { file, live, config, seen: text, changed: None }
     }
@@ -73,15 +73,15 @@ impl Reloader {
         }
     }
 
-    async fn read(&self) -> Result<String, Invalid> {
+    async fn read(&self) -> Result<Source, Invalid> {
         let path = self.file.clone();
-        match tokio::task::spawn_blocking(move || file::text(&path)).await {
+        match tokio::task::spawn_blocking(move || file::source(&path)).await {
             Ok(read) => read,
             Err(_) => Ok(self.seen.clone()),
         }
     }
 
-    async fn try_apply(&mut self, text: String) {
+    async fn try_apply(&mut self, text: Source) {
         self.changed = None;
         self.seen.clone_from(&text);
         match self.apply(text).await {
@@ -95,7 +95,7 @@ impl Reloader {
         }
     }
 
-    async fn apply(&mut self, text: String) -> Result<(), NotReloaded> {
+    async fn apply(&mut self, text: Source) -> Result<(), NotReloaded> {
         let config = parse(self.file.clone(), text).await?;
         // The verifier has the origin of proofs.
         let has_same_origin = config.public_url.origin() == self.config.public_url.origin();

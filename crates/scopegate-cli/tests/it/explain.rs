@@ -90,6 +90,20 @@ fn pasted_line_is_read() {
 }
 
 #[test]
+fn opaque_token_is_undecidable() {
+    let offline = Offline::new("opaque");
+    for more in [&[][..], &["--json"]] {
+        let run = offline.explain_for(&FOR_US, "gho_16C7e42F292c6912E7710c838347Ae178B4a", more);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.errors);
+        let sentence = "this is an opaque token, which only its issuer can read, by introspection (RFC 7662)";
+        assert_eq!(run.errors, format!("scopegate: {sentence}\n"));
+    }
+    // One part of a JWT is malformed, and a service without introspection rejects it.
+    let head = offline.sign(&cognito_token());
+    assert_eq!(offline.explain_for(&FOR_US, head.split('.').next().unwrap(), &[]).code, 1);
+}
+
+#[test]
 fn token_as_argument_is_refused_or_noted_once() {
     let offline = Offline::new("argument");
     let token = offline.sign(&cognito_token());

@@ -2,7 +2,7 @@
 
 use scopegate_issuer::Mint;
 
-use crate::program::{CLIENT, NOW, Offline, POOL_ISSUER};
+use crate::program::{CLIENT, NOW, Offline, POOL_ISSUER, file};
 
 /// A token that is the same in each run.
 fn token() -> Mint {
@@ -30,6 +30,15 @@ fn output_in_guide_is_that_of_program() {
         if !page.contains(&format!("```text\n{}```\n", run.out)) {
             missing.push(run.out);
         }
+    }
+    let service = include_str!("../../../../docs/guide/program.md").split("```toml\n").nth(1).unwrap();
+    let service = file("guide.toml", service.split("```").next().unwrap());
+    let flags = ["--config", service.to_str().unwrap(), "--request", "POST /orders/7"];
+    let run = offline.explain_for(&flags, &offline.sign(&token()), &[]);
+    // The page shows the decision. The checks are those of the examples above.
+    let decision = format!("{}\n✓ form ", run.out.split("\n✓ form ").next().unwrap());
+    if !page.contains(&decision) {
+        missing.push(decision);
     }
     assert!(missing.is_empty(), "the guide lacks\n{}", missing.join("```\n"));
 }
