@@ -6,6 +6,7 @@ mod check;
 mod decide;
 mod config;
 mod gateway;
+mod grpc;
 mod routes;
 mod path;
 mod explain;

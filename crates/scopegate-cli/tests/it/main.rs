@@ -10,6 +10,7 @@ mod program;
 mod service;
 mod client;
 mod serve;
+mod grpc;
 mod reload;
 mod check;
 mod explain;
