@@ -11,6 +11,7 @@ mod service;
 mod client;
 mod serve;
 mod grpc;
+mod envoy;
 mod reload;
 mod check;
 mod explain;
