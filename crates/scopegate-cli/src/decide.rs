@@ -3,6 +3,7 @@
 //! [`decide`] uses the rules of one file. It takes no lock, does no I/O for a known key, and never reads
 //! a body.
 
+pub(crate) mod answer;
 pub(crate) mod explained;
 pub(crate) mod live;
 mod metadata;
@@ -10,39 +11,47 @@ mod record;
 pub(crate) mod rules;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CACHE_CONTROL;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 use scopegate::Claims;
 use scopegate::http::{
     AcceptedRequest, Authorizer, Credentials, Grant, Problem, ProofReceipt, Rejection, RequestHead,
 };
 
+use crate::decide::answer::Answer;
 use crate::decide::live::Live;
 use crate::decide::record::Reason;
 use crate::decide::rules::{Rule, Rules};
-use crate::gateway::{Asked, Unread};
+use crate::gateway::{Asked, Question, Unread};
 use crate::routes::route::rule_of;
 use crate::routes::table::NoRoute;
 
 /// The header with the path that was judged, for gateways that pass it on.
 const AUTH_PATH: HeaderName = HeaderName::from_static("x-auth-path");
 
-/// Decides about the request that a gateway asks about. `peer` is the address of the connection.
+/// Decides about the request that a gateway asks about over HTTP. `peer` is the address of the
+/// connection.
 ///
 /// The status is the verdict: 200 accepts. Every response is complete, and no cache may store it.
 pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Response<Bytes> {
+    let document = metadata_for(&live.rules(), question, peer);
+    match document {
+        Some(document) => document,
+        None => answer(live, Question::Http(question), peer).await.into_response(),
+    }
+}
+
+/// Decides about the request of a question. The rules are the same over HTTP and over gRPC.
+pub(crate) async fn answer(live: &Live, question: Question<'_>, peer: IpAddr) -> Answer {
     let arrived = Instant::now();
     let mut receipt = None;
     loop {
         let snapshot = live.snapshot().await;
         let rules = &snapshot.rules;
-        if let Some(document) = metadata_for(rules, question, peer) {
-            return document;
-        }
         let judged = judge(rules, question, peer);
         let decided = match &judged {
             Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
@@ -60,6 +69,16 @@ pub(crate) async fn decide(live: &Live, question: &Parts, peer: IpAddr) -> Respo
     }
 }
 
+/// Returns whether a peer may ask for decisions. If it may not, the rejection is recorded. Call it before
+/// a message is read.
+pub(crate) fn admits(live: &Live, peer: IpAddr) -> bool {
+    let is_trusted = live.rules().trusted_proxies.contain(peer);
+    if !is_trusted {
+        record::unjudged(&Unjudged { reason: Reason::UntrustedPeer, asked: None }, peer);
+    }
+    is_trusted
+}
+
 /// Returns the metadata of the API if a trusted peer requests it.
 fn metadata_for(rules: &Rules, question: &Parts, peer: IpAddr) -> Option<Response<Bytes>> {
     if !rules.trusted_proxies.contain(peer) {
@@ -75,25 +94,29 @@ struct Arrival {
     at: Instant,
 }
 
-/// Records the decision, and returns its response.
+/// Records the decision, and returns its answer.
 fn respond(
     rules: &Rules,
-    question: &Parts,
+    question: Question<'_>,
     judged: Result<Judged<'_>, Unjudged>,
     decided: Option<Result<AcceptedRequest, Rejection>>,
     arrival: Arrival,
-) -> Response<Bytes> {
+) -> Answer {
     match (judged, decided) {
         (Ok(Judged { asked, rule: Rule::Token(authorizer), pattern }), Some(result)) => {
-            record::decided(authorizer, question, &asked, pattern, &result, arrival.at);
+            record::decided(authorizer, question.headers(), &asked, pattern, &result, arrival.at);
+            let route = Arc::clone(pattern);
             match result {
-                Ok(accepted) => accept(rules, &asked, Some(&accepted)),
-                Err(rejection) => authorizer.response(&rejection).into_response(),
+                Ok(accepted) => accept(rules, &asked, route, Some(accepted)),
+                Err(rejection) => {
+                    let response = authorizer.response(&rejection).into_response();
+                    Answer::Rejected { rejection, route, response }
+                }
             }
         }
-        (Ok(Judged { asked, rule: Rule::Public, .. }), _) => {
+        (Ok(Judged { asked, rule: Rule::Public, pattern }), _) => {
             record::public();
-            accept(rules, &asked, None)
+            accept(rules, &asked, Arc::clone(pattern), None)
         }
         // A rule that requires a token has always a result.
         (Ok(Judged { asked, .. }), None) => {
@@ -103,17 +126,18 @@ fn respond(
     }
 }
 
-fn reject(unjudged: &Unjudged, arrival: Arrival) -> Response<Bytes> {
+fn reject(unjudged: &Unjudged, arrival: Arrival) -> Answer {
     record::unjudged(unjudged, arrival.peer);
     let (status, detail) = unjudged.response();
-    Problem::new(status, detail).into_response()
+    let response = Problem::new(status, detail).into_response();
+    Answer::Unjudged { reason: unjudged.reason.as_str(), response }
 }
 
 /// A request with the rule that decides.
 struct Judged<'r> {
     asked: Asked,
     rule: &'r Rule,
-    pattern: &'r str,
+    pattern: &'r Arc<str>,
 }
 
 /// A request without a rule that decides.
@@ -123,7 +147,7 @@ struct Unjudged {
     asked: Option<Asked>,
 }
 
-fn judge<'r>(rules: &'r Rules, question: &Parts, peer: IpAddr) -> Result<Judged<'r>, Unjudged> {
+fn judge<'r>(rules: &'r Rules, question: Question<'_>, peer: IpAddr) -> Result<Judged<'r>, Unjudged> {
     // Any other peer could choose the request that is judged.
     if !rules.trusted_proxies.contain(peer) {
         return Err(Unjudged { reason: Reason::UntrustedPeer, asked: None });
@@ -132,9 +156,9 @@ fn judge<'r>(rules: &'r Rules, question: &Parts, peer: IpAddr) -> Result<Judged<
 }
 
 /// Judges a question of a trusted peer.
-fn judge_of_gateway<'r>(rules: &'r Rules, question: &Parts) -> Result<Judged<'r>, Unjudged> {
+fn judge_of_gateway<'r>(rules: &'r Rules, question: Question<'_>) -> Result<Judged<'r>, Unjudged> {
     let unjudged = |reason, asked| Unjudged { reason, asked };
-    let read = rules.gateway.read(question, rules.uses_hosts);
+    let read = question.read(rules.gateway, rules.uses_hosts);
     let asked = read.map_err(|unread| unjudged(Reason::Unread(unread), None))?;
     match rules.route(&asked) {
         Ok(route) => match rule_of(&route.methods, &asked.method) {
@@ -156,11 +180,11 @@ impl Unjudged {
             Reason::UntrustedPeer => (StatusCode::FORBIDDEN, "this peer may not ask for decisions"),
             Reason::NoRule(_) => (StatusCode::FORBIDDEN, "no rule allows this request"),
             Reason::Unread(Unread::UnknownEndpoint) => (StatusCode::NOT_FOUND, "there is no such endpoint"),
-            Reason::Unread(Unread::MissingHeader(_)) => (
+            Reason::Unread(Unread::MissingHeader(_) | Unread::MissingPart(_)) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the gateway does not send the request that it asks about",
             ),
-            Reason::Unread(Unread::MalformedHeader(_)) => {
+            Reason::Unread(Unread::MalformedHeader(_) | Unread::MalformedPart(_)) => {
                 (StatusCode::BAD_REQUEST, "the gateway sends a malformed request")
             }
             Reason::Unread(Unread::AmbiguousPath(_)) => {
@@ -173,12 +197,12 @@ impl Unjudged {
 async fn authorize(
     rules: &Rules,
     authorizer: &Authorizer,
-    question: &Parts,
+    question: Question<'_>,
     asked: &Asked,
     outer: Option<&ProofReceipt>,
 ) -> Result<AcceptedRequest, Rejection> {
-    let head = RequestHead::new(&question.headers);
-    let uri = target(rules, question, asked);
+    let head = RequestHead::new(question.headers());
+    let uri = target(rules, question.headers(), asked);
     let authorization = match &uri {
         Some(uri) => authorizer.authorize_head(head.with_target(&asked.method, uri)),
         None => authorizer.authorize_head(head),
@@ -191,32 +215,27 @@ async fn authorize(
 
 /// Returns the URI that a proof must name: the judged path after the prefix of the public URL. Only
 /// requests with a proof need it.
-fn target(rules: &Rules, question: &Parts, asked: &Asked) -> Option<Uri> {
-    match Credentials::from_headers(&question.headers) {
+fn target(rules: &Rules, headers: &HeaderMap, asked: &Asked) -> Option<Uri> {
+    match Credentials::from_headers(headers) {
         Credentials::Dpop(_) => Uri::try_from(format!("{}{}", rules.prefix, asked.path.as_str())).ok(),
         _ => None,
     }
 }
 
-/// Returns the response to an accepted request. It has every forwarded header, so that a gateway
+/// Returns the answer for an accepted request. It has every forwarded header, so that a gateway
 /// replaces the value of its caller.
-fn accept(rules: &Rules, asked: &Asked, accepted: Option<&AcceptedRequest>) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    let headers = response.headers_mut();
-    let claims: Option<&Claims> = accepted.and_then(AcceptedRequest::claims);
+fn accept(rules: &Rules, asked: &Asked, route: Arc<str>, request: Option<AcceptedRequest>) -> Answer {
+    let mut forwarded = HeaderMap::new();
+    let claims: Option<&Claims> = request.as_ref().and_then(AcceptedRequest::claims);
     for (name, field) in &rules.forward {
-        headers.insert(name, field.value(claims));
+        forwarded.insert(name, field.value(claims));
     }
     // A judged path is printable ASCII.
     if let Ok(path) = HeaderValue::from_str(asked.path.as_str()) {
-        headers.insert(AUTH_PATH, path);
+        forwarded.insert(AUTH_PATH, path);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(accepted) = accepted {
-        accepted.add_headers(headers);
-    }
-    response
+    Answer::Accepted { forwarded, request, route }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,9 @@
 //! The gateway in front: which request does it ask about?
 //!
 //! Each kind of gateway has one set of headers. The headers of the other kinds are never read, because
-//! a gateway passes them on from its callers.
+//! a gateway passes them on from its callers. A question over gRPC has the request in a message.
+
+mod question;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use scopegate::http::request_host;
 
 use crate::path::{Ambiguous, JudgedPath};
+
+pub(crate) use crate::gateway::question::{Question, SentLine, SentRequest};
 
 /// The kind of gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,10 @@ pub(crate) enum Unread {
     MissingHeader(&'static str),
     /// The header has several values, or an invalid value: 400.
     MalformedHeader(&'static str),
+    /// The message lacks a part of the request. The gateway is misconfigured: 500.
+    MissingPart(&'static str),
+    /// A part of the message is invalid: 400.
+    MalformedPart(&'static str),
     /// The path has several readings: 400.
     AmbiguousPath(Ambiguous),
 }
@@ -149,8 +157,8 @@ impl Unread {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::UnknownEndpoint => "unknown_endpoint",
-            Self::MissingHeader(_) => "missing_header",
-            Self::MalformedHeader(_) => "malformed_header",
+            Self::MissingHeader(_) | Self::MissingPart(_) => "missing_header",
+            Self::MalformedHeader(_) | Self::MalformedPart(_) => "malformed_header",
             Self::AmbiguousPath(_) => "ambiguous_path",
         }
     }
@@ -162,6 +170,8 @@ impl fmt::Display for Unread {
             Self::UnknownEndpoint => write!(f, "expected a request to {PREFIX}"),
             Self::MissingHeader(name) => write!(f, "expected the header {name} of the gateway, found none"),
             Self::MalformedHeader(name) => write!(f, "expected one valid value in the header {name}"),
+            Self::MissingPart(name) => write!(f, "expected {name} in the message of the gateway, found none"),
+            Self::MalformedPart(name) => write!(f, "expected a valid {name} in the message of the gateway"),
             Self::AmbiguousPath(ambiguous) => fmt::Display::fmt(ambiguous, f),
         }
     }

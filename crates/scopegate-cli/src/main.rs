@@ -7,6 +7,7 @@ mod decide;
 mod config;
 mod openapi;
 mod gateway;
+mod grpc;
 mod routes;
 mod path;
 mod explain;

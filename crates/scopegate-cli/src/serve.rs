@@ -1,6 +1,7 @@
 //! `scopegate serve`: the decision service.
 
 mod admin;
+mod checks;
 mod decisions;
 mod listener;
 mod reload;
@@ -21,6 +22,7 @@ use crate::decide::live::Live;
 use crate::decide::rules::{Rules, verifier_of};
 use crate::exit::Exit;
 use crate::serve::admin::Admin;
+use crate::serve::checks::Checks;
 use crate::serve::decisions::Decisions;
 use crate::serve::listener::Listener;
 use crate::serve::reload::Reloader;
@@ -77,6 +79,13 @@ async fn serve(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     let mut servers = vec![tokio::spawn(decisions.serve(Decisions::new(Arc::clone(&live)), stopped.clone()))];
+    if let Some(address) = config.listen_grpc {
+        let listener = match bind("grpc", address).await {
+            Ok(listener) => listener,
+            Err(exit) => return exit,
+        };
+        servers.push(tokio::spawn(listener.serve(Checks::new(Arc::clone(&live)), stopped.clone())));
+    }
     if let Some((address, admin)) = admin {
         let listener = match bind("admin", address).await {
             Ok(listener) => listener,

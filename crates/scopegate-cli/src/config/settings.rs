@@ -33,6 +33,7 @@ const MAX_PROXIES: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) listen_grpc: Option<SocketAddr>,
     pub(crate) listen_admin: Option<SocketAddr>,
     pub(crate) public_url: PublicUrl,
     pub(crate) gateway: Gateway,
@@ -93,6 +94,8 @@ impl Config {
 fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Problems<'_>) -> Option<Config> {
     let listen = table.required("listen", problems);
     let listen = parsed(listen, "an address and a port, such as \"127.0.0.1:9000\"", problems);
+    let listen_grpc = table.string("listen_grpc", problems);
+    let listen_grpc = parsed(listen_grpc, "an address and a port, such as \"127.0.0.1:9001\"", problems);
     let listen_admin = table.string("listen_admin", problems);
     let listen_admin = parsed(listen_admin, "an address and a port, such as \"127.0.0.1:9002\"", problems);
     let public_url = table.required("public_url", problems);
@@ -132,6 +135,7 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
     }
     Some(Config {
         listen: listen?,
+        listen_grpc,
         listen_admin,
         public_url,
         gateway: gateway?,

@@ -61,6 +61,9 @@ fn problems_of(text: &str) -> Vec<String> {
 fn each_setting_is_read() {
     let config = parse(FILE).unwrap();
     assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
+    assert_eq!(config.listen_grpc, None);
+    let config_with = parse(&format!("listen_grpc = \"127.0.0.1:9001\"\n{FILE}")).unwrap();
+    assert_eq!(config_with.listen_grpc, Some("127.0.0.1:9001".parse().unwrap()));
     assert_eq!(config.listen_admin, Some("127.0.0.1:9002".parse().unwrap()));
     assert_eq!((config.gateway, config.dpop, config.uses_hosts), (Gateway::Nginx, DpopMode::Accept, false));
     assert!(config.trusted_proxies.contain("127.0.0.1".parse().unwrap()));
@@ -162,9 +165,15 @@ fn mistake_has_its_line_and_column() {
 }
 
 #[test]
+fn grpc_address_without_port_is_mistake() {
+    let found = problems_of(&format!("listen_grpc = \"127.0.0.1\"\n{FILE}"));
+    assert!(found.len() == 1 && found[0].starts_with("1:15: expected an address"), "{found:?}");
+}
+
+#[test]
 fn all_mistakes_are_reported_in_order() {
     let text = FILE.replace("\"nginx\"", "\"apache\"").replace("orders/read\"\nPOST", "orders read\"\nPOST");
-    let found = problems_of(&format!("listen_grpc = \"127.0.0.1:9001\"\n{text}"));
+    let found = problems_of(&format!("listen_quic = \"127.0.0.1:9001\"\n{text}"));
     let starts = ["1:1: ", "5:11: ", "20:7: "];
     let is_in_order = found.iter().zip(starts).all(|(one, start)| one.starts_with(start));
     assert!(found.len() == 3 && is_in_order, "{found:#?}");

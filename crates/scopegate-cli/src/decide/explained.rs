@@ -12,6 +12,7 @@ use scopegate::http::RejectionReason;
 use crate::decide::record::Reason;
 use crate::decide::rules::{Rule, Rules};
 use crate::decide::{Arrival, Judged, authorize, judge_of_gateway, respond};
+use crate::gateway::Question;
 
 /// A decision with its reasons.
 pub(crate) struct Explained {
@@ -28,11 +29,12 @@ pub(crate) struct Explained {
 
 /// Returns whether a token decides about the question of a gateway.
 pub(crate) fn needs_token(rules: &Rules, question: &Parts) -> bool {
-    matches!(judge_of_gateway(rules, question), Ok(Judged { rule: Rule::Token(_), .. }))
+    matches!(judge_of_gateway(rules, Question::Http(question)), Ok(Judged { rule: Rule::Token(_), .. }))
 }
 
 /// Decides about the question of a trusted gateway, as [`decide`](super::decide) does for these rules.
 pub(crate) async fn explain(rules: &Rules, question: &Parts) -> Explained {
+    let question = Question::Http(question);
     let judged = judge_of_gateway(rules, question);
     let decided = match &judged {
         Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
@@ -41,8 +43,8 @@ pub(crate) async fn explain(rules: &Rules, question: &Parts) -> Explained {
         _ => None,
     };
     let (pattern, code, lacks) = match &judged {
-        Ok(Judged { rule: Rule::Public, pattern, .. }) => (Some(*pattern), "public", None),
-        Ok(Judged { pattern, .. }) => (Some(*pattern), "accepted", None),
+        Ok(Judged { rule: Rule::Public, pattern, .. }) => (Some(&***pattern), "public", None),
+        Ok(Judged { pattern, .. }) => (Some(&***pattern), "accepted", None),
         Err(unjudged) => {
             let asked = unjudged.asked.as_ref();
             let route = asked.and_then(|asked| rules.route(asked).ok()).map(|route| &*route.pattern);
@@ -58,7 +60,7 @@ pub(crate) async fn explain(rules: &Rules, question: &Parts) -> Explained {
     });
     // The peer is only in the log of rejected peers.
     let arrival = Arrival { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), at: Instant::now() };
-    let response = respond(rules, question, judged, decided, arrival);
+    let response = respond(rules, question, judged, decided, arrival).into_response();
     Explained { pattern, code, lacks, error, response }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use scopegate::Verifier;
 use tokio::sync::Notify;
 
@@ -35,8 +35,10 @@ impl Live {
     }
 
     /// Returns the rules in use, also while issuers change.
-    pub(crate) fn rules(&self) -> Arc<Rules> {
-        self.rules.load_full()
+    ///
+    /// Do not hold them while you wait.
+    pub(crate) fn rules(&self) -> Guard<Arc<Rules>> {
+        self.rules.load()
     }
 
     /// Returns the rules for a decision. Waits while issuers change, which takes microseconds.

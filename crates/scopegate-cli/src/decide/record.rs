@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use http::request::Parts;
+use http::HeaderMap;
 use scopegate::http::{AcceptedRequest, Authorizer, Credentials, Rejection};
 use scopegate::{Decision, Excerpt};
 
@@ -33,13 +33,13 @@ impl Reason {
 /// Records the decision of an authorizer.
 pub(super) fn decided(
     authorizer: &Authorizer,
-    question: &Parts,
+    headers: &HeaderMap,
     asked: &Asked,
     pattern: &str,
     result: &Result<AcceptedRequest, Rejection>,
     arrived: Instant,
 ) {
-    let decision = match (result, Credentials::from_headers(&question.headers)) {
+    let decision = match (result, Credentials::from_headers(headers)) {
         (Ok(accepted), _) => Decision::accepted(accepted.claims()),
         (Err(rejection), Credentials::Bearer(token) | Credentials::Dpop(token)) => {
             rejection.decision().with_token(token.as_bytes())
@@ -76,7 +76,7 @@ pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
         Reason::UntrustedPeer => {
             tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
         }
-        Reason::Unread(unread @ Unread::MissingHeader(_)) => {
+        Reason::Unread(unread @ (Unread::MissingHeader(_) | Unread::MissingPart(_))) => {
             tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
         }
         Reason::Unread(unread) => {

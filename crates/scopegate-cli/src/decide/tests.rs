@@ -13,12 +13,12 @@ use testkit::{CLIENT, ISSUER, KEY, OTHER_KEY, bound_to, cognito_token};
 use super::*;
 use crate::config::settings::Config;
 
-const PROXY: &str = "127.0.0.1";
+pub(crate) const PROXY: &str = "127.0.0.1";
 
 const METADATA: &str = "/.well-known/oauth-protected-resource";
 
 /// Settings for the issuers of `testkit`, which have static keys.
-fn config(change: impl Fn(String) -> String) -> Config {
+pub(crate) fn config(change: impl Fn(String) -> String) -> Config {
     let text = format!(
         r#"
 listen = "127.0.0.1:0"
@@ -55,12 +55,12 @@ GET = "public"
     Config::parse_with(&change(text), None).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-fn live(config: &Config, verifier: Verifier) -> Live {
+pub(crate) fn live(config: &Config, verifier: Verifier) -> Live {
     let rules = Rules::compile(config, &verifier).unwrap();
     Live::new(verifier, rules)
 }
 
-fn service() -> Live {
+pub(crate) fn service() -> Live {
     live(&config(|text| text), testkit::cognito_verifier())
 }
 
@@ -84,7 +84,7 @@ async fn status(live: &Live, method: &str, target: &str, token: &str) -> u16 {
     ask(live, &question).await.status().as_u16()
 }
 
-fn token(scope: &str) -> String {
+pub(crate) fn token(scope: &str) -> String {
     cognito_token().scope(scope).sign_with(&KEY)
 }
 

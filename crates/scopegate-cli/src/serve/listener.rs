@@ -1,4 +1,5 @@
-//! A port: accepts connections, and passes each request's head to a handler.
+//! A port: accepts connections, and passes each to a protocol. Over HTTP/1.1, a handler receives the head
+//! of each request.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,7 +20,23 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Responds to requests. The body of a request is never read.
+/// Serves the connections of a port.
+pub(super) trait Protocol: Clone + Send + Sync + 'static {
+    /// Returns whether a peer may use many connections for a long time.
+    fn trusts(&self, peer: SocketAddr) -> bool;
+
+    /// Serves a connection in the background. The permit is dropped at its end.
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        is_trusted: bool,
+        graceful: &GracefulShutdown,
+    );
+}
+
+/// Responds to requests over HTTP/1.1. The body of a request is never read.
 pub(super) trait Handler: Clone + Send + Sync + 'static {
     /// Returns whether a peer may use many connections for a long time.
     fn trusts(&self, peer: SocketAddr) -> bool;
@@ -61,7 +78,7 @@ impl Listener {
     }
 
     /// Serves until `stopped` is true, and then waits for the open requests.
-    pub(super) async fn serve<H: Handler>(self, handler: H, mut stopped: watch::Receiver<bool>) {
+    pub(super) async fn serve<P: Protocol>(self, protocol: P, mut stopped: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         let trusted = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let untrusted = Arc::new(Semaphore::new(MAX_UNTRUSTED));
@@ -71,10 +88,12 @@ impl Listener {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             let (stream, peer, permit) = accepted;
-            if handler.trusts(peer) {
-                spawn(stream, peer, permit, IDLE_TIMEOUT, &handler, &graceful);
+            // Messages are small, so each is sent at once.
+            let _ = stream.set_nodelay(true);
+            if protocol.trusts(peer) {
+                protocol.spawn(stream, peer, permit, true, &graceful);
             } else if let Ok(permit) = Arc::clone(&untrusted).try_acquire_owned() {
-                spawn(stream, peer, permit, UNTRUSTED_TIMEOUT, &handler, &graceful);
+                protocol.spawn(stream, peer, permit, false, &graceful);
             }
         }
         drop(self.socket);
@@ -96,37 +115,41 @@ impl Listener {
     }
 }
 
-fn spawn<H: Handler>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
-    timeout: Duration,
-    handler: &H,
-    graceful: &GracefulShutdown,
-) {
-    // Responses are small, so each is sent at once.
-    let _ = stream.set_nodelay(true);
-    let handler = handler.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let handler = handler.clone();
-        async move {
-            // The body is dropped unread.
-            let (parts, _) = request.into_parts();
-            let response = handler.respond(parts, peer).await;
-            Ok::<_, Infallible>(response.map(Full::new))
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection ended");
-        }
-        drop(permit);
-    });
+impl<H: Handler> Protocol for H {
+    fn trusts(&self, peer: SocketAddr) -> bool {
+        Handler::trusts(self, peer)
+    }
+
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        is_trusted: bool,
+        graceful: &GracefulShutdown,
+    ) {
+        let handler = self.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let handler = handler.clone();
+            async move {
+                // The body is dropped unread.
+                let (parts, _) = request.into_parts();
+                let response = handler.respond(parts, peer).await;
+                Ok::<_, Infallible>(response.map(Full::new))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(if is_trusted { IDLE_TIMEOUT } else { UNTRUSTED_TIMEOUT })
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
 }

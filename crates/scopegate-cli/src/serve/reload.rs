@@ -101,6 +101,7 @@ impl Reloader {
         let has_same_origin = config.public_url.origin() == self.config.public_url.origin();
         let fixed = [
             ("listen", config.listen == self.config.listen),
+            ("listen_grpc", config.listen_grpc == self.config.listen_grpc),
             ("listen_admin", config.listen_admin == self.config.listen_admin),
             ("dpop", config.dpop == self.config.dpop),
             ("public_url", config.dpop == DpopMode::Off || has_same_origin),

@@ -10,6 +10,8 @@ mod program;
 mod service;
 mod client;
 mod serve;
+mod grpc;
+mod envoy;
 mod reload;
 mod check;
 mod explain;

@@ -124,6 +124,10 @@ async fn file_with_mistake_keeps_the_rules() {
     for (change, reason) in [
         (text.replace("gateway", "gatway"), "mistake.toml:4:1: expected a key out of"),
         (text.replacen("127.0.0.1:0", "127.0.0.1:9", 1), "`listen` has changed, which needs a restart"),
+        (
+            format!("listen_grpc = \"127.0.0.1:0\"\n{text}"),
+            "`listen_grpc` has changed, which needs a restart",
+        ),
         (format!("dpop = \"require\"\n{text}"), "`dpop` has changed, which needs a restart"),
         (String::new(), "expected the key `listen`, found none"),
     ] {

@@ -6,7 +6,7 @@ use crate::client::{Connection, get};
 use crate::service::{Service, path, run, write};
 
 /// Returns a file that trusts this issuer.
-fn config(issuer: &str) -> String {
+pub(crate) fn config(issuer: &str) -> String {
     format!(
         r#"listen = "127.0.0.1:0"
 listen_admin = "127.0.0.1:0"

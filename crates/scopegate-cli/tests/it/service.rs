@@ -36,6 +36,8 @@ pub(crate) struct Service {
     /// The addresses of decisions and for operators.
     pub(crate) decisions: String,
     pub(crate) admin: String,
+    /// The address of decisions over gRPC, if the file has it.
+    pub(crate) grpc: Option<String>,
 }
 
 impl Service {
@@ -52,8 +54,10 @@ impl Service {
             let line = lines.next().unwrap_or_else(|| panic!("{}", std::fs::read_to_string(&log).unwrap()));
             line.unwrap().strip_prefix(&format!("{name} on http://")).unwrap().to_owned()
         };
-        let (decisions, admin) = (address("decisions"), address("admin"));
-        Self { child, file, log, decisions, admin }
+        let decisions = address("decisions");
+        let grpc = config.contains("listen_grpc").then(|| address("grpc"));
+        let admin = address("admin");
+        Self { child, file, log, decisions, admin, grpc }
     }
 
     /// Starts the service, and waits until it has the keys of each issuer.

@@ -1,0 +1,63 @@
+//! A question of a gateway, over HTTP or over gRPC.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::gateway::{Asked, Gateway, Unread, host_of};
+use crate::path::JudgedPath;
+
+/// A question of a gateway.
+#[derive(Clone, Copy)]
+pub(crate) enum Question<'q> {
+    /// Over HTTP. The kind of the gateway determines the place of the request.
+    Http(&'q Parts),
+    /// Over gRPC. The message has the request.
+    Message(&'q SentRequest),
+}
+
+/// The request in a message.
+pub(crate) struct SentRequest {
+    /// The headers of the request. They have the credentials, and never the method, path or host.
+    pub(crate) headers: HeaderMap,
+    pub(crate) line: Result<SentLine, Unread>,
+}
+
+/// The method, the target and the host in a message, as sent.
+#[derive(Clone, Debug)]
+pub(crate) struct SentLine {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) host: String,
+}
+
+impl<'q> Question<'q> {
+    /// Returns the headers with the credentials.
+    pub(crate) fn headers(self) -> &'q HeaderMap {
+        match self {
+            Self::Http(request) => &request.headers,
+            Self::Message(request) => &request.headers,
+        }
+    }
+
+    /// Reads the request. `gateway` is the kind of the gateway over HTTP.
+    pub(crate) fn read(self, gateway: Gateway, needs_host: bool) -> Result<Asked, Unread> {
+        match self {
+            Self::Http(request) => gateway.read(request, needs_host),
+            Self::Message(request) => request.line.as_ref().map_err(|unread| *unread)?.read(needs_host),
+        }
+    }
+}
+
+impl SentLine {
+    fn read(&self, needs_host: bool) -> Result<Asked, Unread> {
+        if self.method.is_empty() {
+            return Err(Unread::MissingPart("method"));
+        }
+        let method = Method::from_bytes(self.method.as_bytes());
+        let method = method.map_err(|_| Unread::MalformedPart("method"))?;
+        let path = JudgedPath::of_target(self.target.as_bytes()).map_err(Unread::AmbiguousPath)?;
+        let host = HeaderValue::from_str(&self.host).ok();
+        let host = if needs_host { host.as_ref().and_then(host_of) } else { None };
+        Ok(Asked { method, path, host })
+    }
+}
