@@ -80,6 +80,11 @@ impl Response {
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
+    /// Returns whether the body has this text.
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.body.contains(text)
+    }
+
     /// Returns the request that the backend has seen. `None` if it has seen none.
     pub(crate) fn seen(&self) -> Option<Seen> {
         Seen::read(&self.body)

@@ -10,8 +10,8 @@ use crate::process::Process;
 use crate::service::{Issuers, Service};
 use crate::trouble::{Trouble, ensure};
 
-/// The addresses in the files of deploy/: of the gateway, the decision service and the backend.
-const SHIPPED: [&str; 3] = ["127.0.0.1:8000", "127.0.0.1:9000", "127.0.0.1:8080"];
+/// The ports in the files of deploy/: of the gateway, the decision service and the backend.
+const SHIPPED: [&str; 3] = ["8000", "9000", "8080"];
 
 /// A kind of gateway.
 pub(crate) struct Kind {
@@ -126,7 +126,7 @@ impl Gateway {
         let service = Service::start(&programs.scopegate, issuers, kind.name, &folder).await?;
         let address = free_address()?;
         for (name, text) in kind.files {
-            std::fs::write(folder.join(name), with_addresses(text, [&address, &service.address, backend]))?;
+            std::fs::write(folder.join(name), with_ports(text, [&address, &service.address, backend]))?;
         }
         let (program, arguments) = kind.start.split_first().ok_or_else(|| Trouble("no command".to_owned()))?;
         let program = find(program, &programs.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
@@ -151,14 +151,26 @@ fn free_address() -> Result<String, Trouble> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// Returns a file with other addresses. Envoy writes host and port on two lines.
-fn with_addresses(text: &str, addresses: [&str; 3]) -> String {
+/// Returns a file with other ports. Envoy has them in `port_value`.
+fn with_ports(text: &str, addresses: [&str; 3]) -> String {
     let mut text = text.to_owned();
     for (shipped, address) in SHIPPED.iter().zip(addresses) {
-        let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
-        text = text.replace(shipped, address);
-        let line = |address: &str| format!("port_value: {}", port(address));
-        text = text.replace(&line(shipped), &line(address));
+        let port = address.rsplit(':').next().unwrap_or_default();
+        for before in [":", "port_value: "] {
+            text = text.replace(&format!("{before}{shipped}"), &format!("{before}{port}"));
+        }
     }
     text
+}
+
+#[test]
+fn shipped_files_have_all_ports() {
+    for kind in KINDS {
+        let all: String = kind.files.iter().map(|(_, text)| *text).collect();
+        let changed = with_ports(&all, ["a:1", "b:2", "c:3"]);
+        for (port, shipped) in ["1", "2", "3"].into_iter().zip(SHIPPED) {
+            assert!(all.contains(shipped) && !changed.contains(shipped), "{}: {shipped}", kind.name);
+            assert!(changed.contains(&format!(":{port}")) || changed.contains(&format!(": {port} ")), "{port}");
+        }
+    }
 }

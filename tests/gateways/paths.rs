@@ -73,8 +73,8 @@ fn decode(path: &str) -> String {
             }
         }
     }
-    // The overlong encoding of the slash, and its full-width form.
-    String::from_utf8_lossy(&bytes).replace("\u{fffd}\u{fffd}", "/").replace('\u{ff0f}', "/")
+    // The overlong encoding of the slash.
+    String::from_utf8_lossy(&bytes).replace("\u{fffd}\u{fffd}", "/")
 }
 
 fn slashes(path: &str) -> String {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-/// Returns the name in three cases, with each of its hyphens as a hyphen or as another character.
-pub(crate) fn spellings(name: &str) -> BTreeSet<String> {
+/// Returns the name in three cases, with each of its hyphens as a hyphen or as this character.
+pub(crate) fn spellings(name: &str, separator: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::from([String::new()]);
     for (at, part) in name.split('-').enumerate() {
-        let separators: &[&str] = if at == 0 { &[""] } else { &["-", "_", "."] };
+        let separators = if at == 0 { vec![""] } else { vec!["-", separator] };
         let longer = all.iter().flat_map(|begin| separators.iter().map(move |one| format!("{begin}{one}{part}")));
         all = longer.collect();
     }
@@ -15,9 +15,9 @@ pub(crate) fn spellings(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn spellings_have_each_separator_and_case() {
-    let all = spellings("X-Auth-Client");
-    for name in ["X-Auth-Client", "x_auth_client", "X-AUTH_CLIENT", "x.auth-client"] {
+    let all = spellings("X-Auth-Client", "_");
+    for name in ["X-Auth-Client", "x_auth_client", "X-AUTH_CLIENT", "x_auth-client"] {
         assert!(all.contains(name), "{name}");
     }
-    assert_eq!(all.len(), 27);
+    assert_eq!(all.len(), 12);
 }
