@@ -64,7 +64,8 @@ impl Seen {
     /// Returns all values of a header. Each character that is neither a letter nor a digit counts as the
     /// hyphen, as in the environment variables of CGI and its successors.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        let plain = |name: &str| name.replace(|one: char| !one.is_ascii_alphanumeric(), "-").to_ascii_lowercase();
+        let plain =
+            |name: &str| name.replace(|one: char| !one.is_ascii_alphanumeric(), "-").to_ascii_lowercase();
         let wanted = plain(name);
         let found = self.headers.iter().filter(|(name, _)| plain(name) == wanted);
         found.map(|(_, value)| value.as_str()).collect()

@@ -83,7 +83,8 @@ impl Kind {
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let text = text.concat();
         let mut words = text.split(|one: char| one.is_whitespace() || matches!(one, '/' | 'v'));
-        let is_version = |word: &&str| word.split('.').count() == 3 && word.starts_with(|one: char| one.is_ascii_digit());
+        let is_version =
+            |word: &&str| word.split('.').count() == 3 && word.starts_with(|one: char| one.is_ascii_digit());
         words.find(is_version).map(str::to_owned)
     }
 }
@@ -92,7 +93,8 @@ impl Kind {
 fn find(program: &str, installed: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/usr/bin"].map(PathBuf::from);
-    let folders = std::iter::once(installed.join("venv/bin")).chain(std::env::split_paths(&path)).chain(system);
+    let folders =
+        std::iter::once(installed.join("venv/bin")).chain(std::env::split_paths(&path)).chain(system);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
@@ -128,8 +130,10 @@ impl Gateway {
         for (name, text) in kind.files {
             std::fs::write(folder.join(name), with_ports(text, [&address, &service.address, backend]))?;
         }
-        let (program, arguments) = kind.start.split_first().ok_or_else(|| Trouble("no command".to_owned()))?;
-        let program = find(program, &programs.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
+        let (program, arguments) =
+            kind.start.split_first().ok_or_else(|| Trouble("no command".to_owned()))?;
+        let program =
+            find(program, &programs.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
         let mut process = Process::start(&program, arguments, &folder, kind.name)?;
         let ready = Call::get("/files/ready", Some(&issuers.tokens.reader));
         let started = tokio::time::Instant::now();
@@ -170,7 +174,10 @@ fn shipped_files_have_all_ports() {
         let changed = with_ports(&all, ["a:1", "b:2", "c:3"]);
         for (port, shipped) in ["1", "2", "3"].into_iter().zip(SHIPPED) {
             assert!(all.contains(shipped) && !changed.contains(shipped), "{}: {shipped}", kind.name);
-            assert!(changed.contains(&format!(":{port}")) || changed.contains(&format!(": {port} ")), "{port}");
+            assert!(
+                changed.contains(&format!(":{port}")) || changed.contains(&format!(": {port} ")),
+                "{port}"
+            );
         }
     }
 }

@@ -6,21 +6,60 @@ use std::collections::BTreeSet;
 pub(crate) const COUNT: usize = 500;
 const SAMPLE: usize = 50;
 
-/// What a caller may read, or anybody.
-const ALLOWED: [&str; 5] = ["/files", "/files/a", "/public", "/orders/7", ""];
+/// The path of the metadata, which the service responds to.
+pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
+
+/// What a caller may read, or anybody. No decision is made about the metadata.
+const ALLOWED: [&str; 6] = ["/files", "/files/a", "/public", "/orders/7", METADATA, ""];
 
 /// The way from an allowed route to the other one.
 const WAYS: [&str; 32] = [
-    "/../", "/./../", "/..//", "//../", "/%2e%2e/", "/.%2e/", "/%2E./", "/%252e%252e/", "/..%2f", "/..%2F",
-    "%2f..%2f", "/..%252f", "/..%5c", "/..\\", "\\..\\", "/..;/", "/..;a=b/", "/;/../", "/..%3b/", "/..%00/", "/..%20/",
-    "/..%09/", "/..%c0%af", "/..%ef%bc%8f", "/x/../../", "/%2e%2e/%2e%2e/", "/..#/../", "/..%23/../", "/..%3f/../",
-    "?/../", "//", "/%2f",
+    "/../",
+    "/./../",
+    "/..//",
+    "//../",
+    "/%2e%2e/",
+    "/.%2e/",
+    "/%2E./",
+    "/%252e%252e/",
+    "/..%2f",
+    "/..%2F",
+    "%2f..%2f",
+    "/..%252f",
+    "/..%5c",
+    "/..\\",
+    "\\..\\",
+    "/..;/",
+    "/..;a=b/",
+    "/;/../",
+    "/..%3b/",
+    "/..%00/",
+    "/..%20/",
+    "/..%09/",
+    "/..%c0%af",
+    "/..%ef%bc%8f",
+    "/x/../../",
+    "/%2e%2e/%2e%2e/",
+    "/..#/../",
+    "/..%23/../",
+    "/..%3f/../",
+    "?/../",
+    "//",
+    "/%2f",
 ];
 
 /// The names of the route that the caller may not read.
 const FORBIDDEN: [&str; 10] = [
-    "admin/keys", "%61dmin/keys", "admi%6E/keys", "admin%2fkeys", "admin;a=b/keys", "./admin/keys", "admin//keys",
-    "admin\\keys", "admin%20/keys", "%2561dmin/keys",
+    "admin/keys",
+    "%61dmin/keys",
+    "admi%6E/keys",
+    "admin%2fkeys",
+    "admin;a=b/keys",
+    "./admin/keys",
+    "admin//keys",
+    "admin\\keys",
+    "admin%20/keys",
+    "%2561dmin/keys",
 ];
 
 /// Returns the hostile paths, in a fixed order.
@@ -39,7 +78,13 @@ pub(crate) fn hostile(is_sample: bool) -> Vec<String> {
 
 /// Unusual paths with one reading. The backend must see them unchanged.
 pub(crate) const HARMLESS: [&str; 8] = [
-    "/files/a%20b", "/files/%C3%BC", "/files/a:b@c", "/files/a,b", "/files/(a)!", "/files/a+b=c", "/files/a...b",
+    "/files/a%20b",
+    "/files/%C3%BC",
+    "/files/a:b@c",
+    "/files/a,b",
+    "/files/(a)!",
+    "/files/a+b=c",
+    "/files/a...b",
     "/files/$&'*",
 ];
 
@@ -51,7 +96,8 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
         let more: Vec<String> = raw.iter().map(|path| step(path)).collect();
         raw.extend(more);
     }
-    let resolved: Vec<String> = raw.iter().flat_map(|path| [resolve(path, true), resolve(path, false)]).collect();
+    let resolved: Vec<String> =
+        raw.iter().flat_map(|path| [resolve(path, true), resolve(path, false)]).collect();
     raw.extend(resolved);
     raw
 }

@@ -19,7 +19,8 @@ impl Process {
         folder: &Path,
         log: &str,
     ) -> Result<Self, Trouble> {
-        let [out, error] = ["out", "err"].map(|end| std::fs::File::create(folder.join(format!("{log}.{end}"))));
+        let [out, error] =
+            ["out", "err"].map(|end| std::fs::File::create(folder.join(format!("{log}.{end}"))));
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).kill_on_drop(true);
         // The programs write files of their own below their home.

@@ -95,7 +95,8 @@ impl Service {
         let address = tokio::time::timeout(PATIENCE, async {
             loop {
                 let out = std::fs::read_to_string(folder.join("scopegate.out")).unwrap_or_default();
-                let line = out.split_once('\n').and_then(|(line, _)| line.strip_prefix("decisions on http://"));
+                let line =
+                    out.split_once('\n').and_then(|(line, _)| line.strip_prefix("decisions on http://"));
                 if let Some(address) = line {
                     return address.to_owned();
                 }

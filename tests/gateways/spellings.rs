@@ -7,7 +7,8 @@ pub(crate) fn spellings(name: &str, separator: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::from([String::new()]);
     for (at, part) in name.split('-').enumerate() {
         let separators = if at == 0 { vec![""] } else { vec!["-", separator] };
-        let longer = all.iter().flat_map(|begin| separators.iter().map(move |one| format!("{begin}{one}{part}")));
+        let longer =
+            all.iter().flat_map(|begin| separators.iter().map(move |one| format!("{begin}{one}{part}")));
         all = longer.collect();
     }
     all.iter().flat_map(|name| [name.clone(), name.to_lowercase(), name.to_uppercase()]).collect()
