@@ -1,4 +1,6 @@
 //! The checks. Each returns the text of its cell, or fails.
+//!
+//! They are the evidence of four rows: FW03 (paths), FW05 (identity headers), FW06 (challenges) and FW07 (503).
 
 use crate::caller::{Call, Response};
 use crate::gateway::Gateway;

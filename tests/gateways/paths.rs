@@ -9,7 +9,7 @@ const SAMPLE: usize = 50;
 /// The path of the metadata, which the service responds to.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
 
-/// What a caller may read, or anybody. No decision is made about the metadata.
+/// Routes that the caller may read. No decision is made about the metadata.
 const ALLOWED: [&str; 6] = ["/files", "/files/a", "/public", "/orders/7", METADATA, ""];
 
 /// The way from an allowed route to the other one.
@@ -89,7 +89,7 @@ pub(crate) const HARMLESS: [&str; 8] = [
 ];
 
 /// Returns the paths that some backend may read in a path: decoded up to two times, without parameters
-/// and what follows a terminator, with all slashes alike, and without dot segments.
+/// and without the rest after a terminator, with all slashes alike, and without dot segments.
 pub(crate) fn readings(path: &str) -> BTreeSet<String> {
     let mut raw = BTreeSet::from([path.to_owned()]);
     for step in [decode, decode, slashes, parameters, terminators, spaces] {

@@ -25,7 +25,7 @@ pub(crate) struct Tokens {
     pub(crate) undecidable: String,
 }
 
-/// The running issuer, with the URL of another one that has ended.
+/// The running issuer, with the URL of an issuer that has ended.
 pub(crate) struct Issuers {
     local: LocalIssuer,
     ended: String,

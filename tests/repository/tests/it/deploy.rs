@@ -1,4 +1,4 @@
-//! Checks the files of `deploy/` as text. `scripts/gateways` runs those of the gateways.
+//! Checks the files of `deploy/` as text. `scripts/gateways` runs the gateways with their files.
 
 use crate::links::read;
 
@@ -50,7 +50,7 @@ fn unit_has_no_privileges_and_read_only_files() {
 /// Returns the reasons why a container of this recipe may do more than it must.
 fn problems_of_container(recipe: &str) -> Vec<String> {
     let last = recipe.rsplit("\nFROM ").next().unwrap();
-    let instruction = |name: &str| last.lines().filter_map(move |line| line.strip_prefix(name)).last();
+    let instruction = |name: &str| last.lines().filter_map(move |line| line.strip_prefix(name)).next_back();
     let user = instruction("USER ").and_then(|user| user.split(':').next()?.parse::<u32>().ok());
     let copies = || last.lines().filter(|line| line.starts_with("COPY "));
     let checks = [
