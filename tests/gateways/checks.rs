@@ -46,6 +46,7 @@ impl Tried<'_> {
                 self.identity("_").await,
             ),
             ("`X.Auth.Client` of the caller", self.dots().await),
+            ("a token of 12 KiB: 200", self.large_token().await),
             ("the metadata of the API is public", self.metadata().await),
             ("the challenge of a 401 arrives", self.challenge(None, 401).await),
             ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
@@ -178,6 +179,14 @@ impl Tried<'_> {
     async fn dots(&self) -> Cell {
         let replaced = self.identity(".").await.is_ok();
         Ok(if replaced { "removed" } else { "reaches the backend" }.to_owned())
+    }
+
+    /// Most of it is scopes, which the gateway receives in a header too.
+    async fn large_token(&self) -> Cell {
+        let response = self.get("/files/a", Some(&self.tokens.large)).await?;
+        let scopes = response.seen().map_or(0, |seen| seen.values("X-Auth-Scope").concat().len());
+        ensure!(response.status == 200 && scopes > 8_192, "{}, {scopes} bytes of scopes", response.status);
+        Ok(YES.to_owned())
     }
 
     async fn metadata(&self) -> Cell {

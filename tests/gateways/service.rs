@@ -21,6 +21,8 @@ pub(crate) const SCOPES: &str = "orders/read files/read";
 pub(crate) struct Tokens {
     /// A token with [`SCOPES`].
     pub(crate) reader: String,
+    /// The same with 12 KiB.
+    pub(crate) large: String,
     /// A token of an issuer that is not available.
     pub(crate) undecidable: String,
 }
@@ -36,10 +38,12 @@ impl Issuers {
     pub(crate) async fn start() -> Result<Self, Trouble> {
         let (local, other) = (LocalIssuer::start().await?, LocalIssuer::start().await?);
         let reader = local.mint().scope(SCOPES).sign();
+        let more: String = (0..96).map(|number| format!(" scope/{number:083}")).collect();
+        let large = local.mint().scope(&format!("{SCOPES}{more}")).sign();
         let undecidable = other.mint().scope(SCOPES).sign();
         let ended = other.issuer().to_owned();
         other.shut_down().await;
-        Ok(Self { local, ended, tokens: Tokens { reader, undecidable } })
+        Ok(Self { local, ended, tokens: Tokens { reader, large, undecidable } })
     }
 
     /// Returns the file of the decision service for a kind of gateway.
