@@ -5,7 +5,7 @@
 use crate::caller::{Call, Response};
 use crate::gateway::Gateway;
 use crate::paths::{HARMLESS, METADATA, hostile, readings};
-use crate::service::{CLIENT, FORWARDED, SCOPES, Tokens};
+use crate::service::{CLIENT, FORWARDED, Issuers, SCOPES, Tokens};
 use crate::spellings::spellings;
 use crate::trouble::{Trouble, ensure};
 
@@ -17,6 +17,7 @@ const RESOURCE: &str = "\"resource\":\"https://api.example";
 /// A gateway with the tokens of its callers.
 pub(crate) struct Tried<'a> {
     pub(crate) gateway: &'a mut Gateway,
+    pub(crate) issuers: &'a Issuers,
     pub(crate) tokens: &'a Tokens,
     pub(crate) is_sample: bool,
 }
@@ -47,6 +48,7 @@ impl Tried<'_> {
             ),
             ("`X.Auth.Client` of the caller", self.dots().await),
             ("a token of 12 KiB: 200", self.large_token().await),
+            ("a DPoP proof: 200, again or for another path: 401 with a DPoP challenge", self.proofs().await),
             ("the metadata of the API is public", self.metadata().await),
             ("the challenge of a 401 arrives", self.challenge(None, 401).await),
             ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
@@ -186,6 +188,23 @@ impl Tried<'_> {
         let response = self.get("/files/a", Some(&self.tokens.large)).await?;
         let scopes = response.seen().map_or(0, |seen| seen.values("X-Auth-Scope").concat().len());
         ensure!(response.status == 200 && scopes > 8_192, "{}, {scopes} bytes of scopes", response.status);
+        Ok(YES.to_owned())
+    }
+
+    async fn proofs(&self) -> Cell {
+        let (valid, other) = (self.issuers.dpop_request("/files/a"), self.issuers.dpop_request("/files/b"));
+        for (request, status) in [(&valid, 200), (&valid, 401), (&other, 401)] {
+            let authorization = format!("Authorization: {}", request.authorization());
+            let proofs = request.proofs().map(|proof| format!("DPoP: {proof}"));
+            let headers: Vec<String> = std::iter::once(authorization).chain(proofs).collect();
+            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+            let call = Call { headers: &headers, ..Call::get("/files/a", None) };
+            let response = call.send(&self.gateway.address).await?;
+            ensure!(response.status == status, "expected {status}, found {}", response.status);
+            ensure!(response.seen().is_some() == (status == 200), "{status}: at the backend");
+            let challenge = response.header("WWW-Authenticate").unwrap_or_default();
+            ensure!(status == 200 || challenge.contains("DPoP "), "{status}: {challenge}");
+        }
         Ok(YES.to_owned())
     }
 

@@ -100,7 +100,7 @@ async fn column(
         Ok(gateway) => gateway,
         Err(trouble) => return (Vec::new(), vec![trouble.to_string()]),
     };
-    let rows = Tried { gateway: &mut gateway, tokens: &issuers.tokens, is_sample }.rows().await;
+    let rows = Tried { gateway: &mut gateway, issuers, tokens: &issuers.tokens, is_sample }.rows().await;
     let (mut cells, mut failures) = (Vec::new(), Vec::new());
     for (name, cell) in rows {
         let text = cell.unwrap_or_else(|trouble| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scopegate_issuer::LocalIssuer;
+use scopegate_issuer::{Algorithm, DpopRequest, LocalIssuer, Proof, SigningKey};
 
 use crate::process::Process;
 use crate::trouble::Trouble;
@@ -46,6 +46,13 @@ impl Issuers {
         Ok(Self { local, ended, tokens: Tokens { reader, large, undecidable } })
     }
 
+    /// Returns a request with a bound token and a new proof for this path.
+    pub(crate) fn dpop_request(&self, path: &str) -> DpopRequest {
+        let key = SigningKey::generate(Algorithm::ES256);
+        let proof = Proof::new(&key, "GET", &format!("https://api.example{path}"));
+        proof.request(&self.local.mint().scope(SCOPES))
+    }
+
     /// Returns the file of the decision service for a kind of gateway.
     fn config(&self, gateway: &str) -> String {
         let issuer = |url: &str| format!("[[issuer]]\nissuer = \"{url}\"\nclients = [\"{CLIENT}\"]\n");
@@ -54,6 +61,7 @@ impl Issuers {
             r#"listen = "127.0.0.1:0"
 public_url = "https://api.example"
 gateway = "{gateway}"
+dpop = "accept"
 trusted_proxies = ["127.0.0.1"]
 {issuers}
 [[route]]
