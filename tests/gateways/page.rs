@@ -60,8 +60,8 @@ fn cells(page: &str) -> BTreeMap<(String, String), String> {
     let mut all = BTreeMap::new();
     for line in lines {
         let Some((row, texts)) = line.split_first() else { continue };
-        let named = names.iter().skip(1).zip(texts);
-        all.extend(named.map(|(name, text)| ((row.clone(), name.clone()), text.clone())));
+        let pairs = names.iter().skip(1).zip(texts);
+        all.extend(pairs.map(|(name, text)| ((row.clone(), name.clone()), text.clone())));
     }
     all
 }

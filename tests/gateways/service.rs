@@ -38,8 +38,8 @@ impl Issuers {
     pub(crate) async fn start() -> Result<Self, Trouble> {
         let (local, other) = (LocalIssuer::start().await?, LocalIssuer::start().await?);
         let reader = local.mint().scope(SCOPES).sign();
-        let more: String = (0..96).map(|number| format!(" scope/{number:083}")).collect();
-        let large = local.mint().scope(&format!("{SCOPES}{more}")).sign();
+        let more = (0..96).map(|number| format!("scope/{number:083}")).collect::<Vec<_>>().join(" ");
+        let large = local.mint().scope(&format!("{SCOPES} {more}")).sign();
         let undecidable = other.mint().scope(SCOPES).sign();
         let ended = other.issuer().to_owned();
         other.shut_down().await;
