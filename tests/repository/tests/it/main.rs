@@ -12,6 +12,7 @@ mod test_functions;
 mod attacks;
 mod conformance;
 mod dependencies;
+mod deploy;
 mod design;
 mod external_types;
 mod guide;

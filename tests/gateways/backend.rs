@@ -1,0 +1,73 @@
+//! A backend that responds with the request that it has seen.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::trouble::Trouble;
+
+/// The first line of each response.
+const MARK: &str = "this request has reached the backend";
+
+/// Maximum length of the head of a request.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Starts the backend, and returns its address. It ends with the program.
+pub(crate) async fn start() -> Result<String, Trouble> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(echo(stream));
+        }
+    });
+    Ok(address)
+}
+
+async fn echo(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let end = loop {
+        if let Some(at) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at;
+        }
+        if request.len() > MAX_HEAD || stream.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    };
+    let head = String::from_utf8_lossy(request.get(..end).unwrap_or_default()).replace("\r\n", "\n");
+    let body = format!("{MARK}\n{head}\n");
+    let length = body.len();
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(response.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The request that the backend has seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    /// The path as it was sent.
+    pub(crate) path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    pub(crate) fn read(body: &str) -> Option<Self> {
+        let mut lines = body.split_once(MARK)?.1.trim_start().lines();
+        let (method, rest) = lines.next()?.split_once(' ')?;
+        let (target, _) = rest.rsplit_once(' ')?;
+        let path = target.split('?').next()?.to_owned();
+        let headers = lines.filter_map(|line| line.split_once(':'));
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+        Some(Self { method: method.to_owned(), path, headers })
+    }
+
+    /// Returns all values of a header. Each character that is neither a letter nor a digit counts as the
+    /// hyphen, as in the environment variables of CGI and its successors.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let plain =
+            |name: &str| name.replace(|one: char| !one.is_ascii_alphanumeric(), "-").to_ascii_lowercase();
+        let wanted = plain(name);
+        let found = self.headers.iter().filter(|(name, _)| plain(name) == wanted);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! The checks. Each returns the text of its cell, or fails.
+//!
+//! They are the evidence of four rows: FW03 (paths), FW05 (identity headers), FW06 (challenges) and FW07 (503).
+
+mod requests;
+mod responses;
+
+use crate::caller::{Call, Response};
+use crate::gateway::Gateway;
+use crate::service::{Issuers, Tokens};
+use crate::trouble::Trouble;
+
+const YES: &str = "yes";
+
+/// A gateway with the tokens of its callers.
+pub(crate) struct Tried<'a> {
+    pub(crate) gateway: &'a mut Gateway,
+    pub(crate) issuers: &'a Issuers,
+    pub(crate) tokens: &'a Tokens,
+    pub(crate) is_sample: bool,
+}
+
+type Cell = Result<String, Trouble>;
+
+impl Tried<'_> {
+    /// Returns the cells of all checks, each with the name of its row.
+    pub(crate) async fn rows(&mut self) -> Vec<(&'static str, Cell)> {
+        let mut rows = vec![
+            ("with the scopes: 200, without: 403, and the backend sees nothing", self.scopes().await),
+            ("a public route: 200 without a token, and empty identity headers", self.public().await),
+            ("unusual paths arrive unchanged", self.harmless().await),
+        ];
+        let (compared, counted) = match self.hostile().await {
+            Ok(counted) => (Ok(YES.to_owned()), Ok(counted)),
+            Err(trouble) => (Err(trouble), Ok(String::new())),
+        };
+        rows.push(("hostile paths: the backend sees the judged route, or the request is rejected", compared));
+        if !self.is_sample {
+            rows.push(("hostile paths: not at the backend, and at the backend as judged", counted));
+        }
+        rows.extend([
+            ("headers of the caller about method and URI have no effect", self.other_request().await),
+            (
+                "`X-Auth-Client` of the caller is replaced, also as `x_auth-client` and the like",
+                self.identity("_").await,
+            ),
+            ("`X.Auth.Client` of the caller", self.dots().await),
+            ("a token of 12 KiB: 200", self.large_token().await),
+            ("a DPoP proof: 200, again or for another path: 401 with a DPoP challenge", self.proofs().await),
+            ("the metadata of the API is public", self.metadata().await),
+            ("the challenge of a 401 arrives", self.challenge(None, 401).await),
+            ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
+            ("an ambiguous path arrives as", self.ambiguous().await),
+            ("an undecidable token arrives as", self.undecidable().await),
+            // The last one, because nothing is decided afterwards.
+            ("with the decision service stopped, the response is", self.stopped().await),
+        ]);
+        rows
+    }
+
+    async fn get(&self, target: &str, token: Option<&str>) -> Result<Response, Trouble> {
+        Call::get(target, token).send(&self.gateway.address).await
+    }
+
+    fn reader(&self) -> &str {
+        &self.tokens.reader
+    }
+}

@@ -1,0 +1,190 @@
+//! The requests that reach the backend.
+
+use crate::caller::Call;
+use crate::checks::{Cell, Tried, YES};
+use crate::paths::{HARMLESS, METADATA, hostile, readings};
+use crate::service::{CLIENT, FORWARDED, SCOPES};
+use crate::spellings::spellings;
+use crate::trouble::{Trouble, ensure};
+
+/// A part of the metadata.
+const RESOURCE: &str = "\"resource\":\"https://api.example";
+
+impl Tried<'_> {
+    pub(super) async fn scopes(&self) -> Cell {
+        let response = self.get("/orders/7?page=2", Some(self.reader())).await?;
+        let seen = response.seen().ok_or_else(|| Trouble(format!("not at the backend: {response:?}")))?;
+        ensure!(response.status == 200 && seen.path == "/orders/7" && seen.method == "GET", "{response:?}");
+        ensure!(seen.values("X-Auth-Client") == [CLIENT], "{response:?}");
+        let scopes = seen.values("X-Auth-Scope").concat();
+        let all = |text: &str| text.split(' ').map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+        ensure!(all(&scopes) == all(SCOPES), "{response:?}");
+        for (method, target, token) in [
+            ("POST", "/orders/7", Some(self.reader())),
+            ("DELETE", "/orders/7", Some(self.reader())),
+            ("GET", "/admin/keys", Some(self.reader())),
+            ("GET", "/unknown", Some(self.reader())),
+        ] {
+            let call = Call { method, ..Call::get(target, token) };
+            let response = call.send(&self.gateway.address).await?;
+            ensure!(response.status == 403, "{method} {target}: {response:?}");
+            ensure!(response.seen().is_none(), "{method} {target} is at the backend");
+        }
+        Ok(YES.to_owned())
+    }
+
+    pub(super) async fn public(&self) -> Cell {
+        let headers = ["X-Auth-Client: spoof", "X-Auth-Scope: admin"];
+        let call = Call { headers: &headers, ..Call::get("/public/a", None) };
+        let response = call.send(&self.gateway.address).await?;
+        let seen = response.seen().ok_or_else(|| Trouble(format!("not at the backend: {response:?}")))?;
+        for name in FORWARDED {
+            ensure!(seen.values(name).concat().is_empty(), "{name}: {response:?}");
+        }
+        Ok(YES.to_owned())
+    }
+
+    pub(super) async fn harmless(&self) -> Cell {
+        let mut rejected = Vec::new();
+        for path in HARMLESS {
+            let response = self.get(path, Some(self.reader())).await?;
+            if let Some(seen) = response.seen() {
+                ensure!(seen.path == path, "expected {path}, found {}", seen.path);
+            } else {
+                ensure!(response.status >= 400, "{path}: {response:?}");
+                rejected.push(format!("`{path}` is {}", response.status));
+            }
+        }
+        Ok(if rejected.is_empty() { YES.to_owned() } else { rejected.join(", ") })
+    }
+
+    pub(super) async fn hostile(&self) -> Cell {
+        let (mut elsewhere, mut passed) = (0, 0);
+        for path in hostile(self.is_sample) {
+            let response = self.get(&path, Some(self.reader())).await?;
+            let Some(seen) = response.seen() else {
+                let is_rejected = (400..=599).contains(&response.status);
+                let is_metadata = path.starts_with(METADATA) && response.has(RESOURCE);
+                ensure!(is_rejected || is_metadata, "{path}: {response:?}");
+                elsewhere += 1;
+                continue;
+            };
+            passed += 1;
+            let judged = seen.values("X-Auth-Path");
+            ensure!(
+                judged == [with_upper_case_digits(&seen.path)],
+                "{path}: judged {judged:?}, the backend sees {}",
+                seen.path
+            );
+            let forbidden = readings(&seen.path).into_iter().find(|path| path.starts_with("/admin"));
+            ensure!(forbidden.is_none(), "{path}: the backend sees {}", seen.path);
+        }
+        Ok(format!("{elsewhere}, {passed}"))
+    }
+
+    /// A caller names the request of another route.
+    pub(super) async fn other_request(&self) -> Cell {
+        for (name, value) in [
+            ("X-Original-URI", "/public/a"),
+            ("X-Original-Url", "/public/a"),
+            ("X-Original-Method", "GET"),
+            ("X-Original-Host", "other.example"),
+            ("X-Forwarded-Uri", "/public/a"),
+            ("X-Forwarded-Path", "/public/a"),
+            ("X-Forwarded-Prefix", "/public"),
+            ("X-Forwarded-Method", "GET"),
+            ("X-Forwarded-Host", "other.example"),
+            ("X-Rewrite-URL", "/public/a"),
+            ("X-Envoy-Original-Path", "/public/a"),
+            ("X-Auth-Path", "/public/a"),
+            ("X-HTTP-Method-Override", "GET"),
+            // A gateway removes the headers that this one names.
+            ("Connection", "X-Forwarded-Uri, X-Forwarded-Method, X-Original-URI"),
+            ("Connection", "X-Original-Method, Authorization, X-Auth-Client, X-Auth-Path"),
+        ] {
+            let header = format!("{name}: {value}");
+            for (method, target) in [("GET", "/admin/keys"), ("POST", "/orders/7")] {
+                let call = Call { method, headers: &[&header], ..Call::get(target, Some(self.reader())) };
+                let response = call.send(&self.gateway.address).await?;
+                ensure!(response.seen().is_none(), "{header}: {method} {target} is at the backend");
+                ensure!((400..=499).contains(&response.status), "{header}: {response:?}");
+            }
+            let call = Call { headers: &[&header], ..Call::get("/files/a", Some(self.reader())) };
+            let response = call.send(&self.gateway.address).await?;
+            if let Some(seen) = response.seen() {
+                ensure!(seen.path == "/files/a", "{header}: {response:?}");
+                ensure!(seen.values("X-Auth-Path") == ["/files/a"], "{header}: {response:?}");
+            }
+        }
+        Ok(YES.to_owned())
+    }
+
+    /// Few backends read a dot as a hyphen, so that it is no failure if a gateway passes it on.
+    pub(super) async fn dots(&self) -> Cell {
+        let replaced = self.identity(".").await.is_ok();
+        Ok(if replaced { "removed" } else { "reaches the backend" }.to_owned())
+    }
+
+    /// Most of it is scopes, which the gateway receives in a header too.
+    pub(super) async fn large_token(&self) -> Cell {
+        let response = self.get("/files/a", Some(&self.tokens.large)).await?;
+        let scopes = response.seen().map_or(0, |seen| seen.values("X-Auth-Scope").concat().len());
+        ensure!(response.status == 200 && scopes > 8_192, "{}, {scopes} bytes of scopes", response.status);
+        Ok(YES.to_owned())
+    }
+
+    pub(super) async fn proofs(&self) -> Cell {
+        let (valid, other) = (self.issuers.dpop_request("/files/a"), self.issuers.dpop_request("/files/b"));
+        for (request, status) in [(&valid, 200), (&valid, 401), (&other, 401)] {
+            let authorization = format!("Authorization: {}", request.authorization());
+            let proofs = request.proofs().map(|proof| format!("DPoP: {proof}"));
+            let headers: Vec<String> = std::iter::once(authorization).chain(proofs).collect();
+            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+            let call = Call { headers: &headers, ..Call::get("/files/a", None) };
+            let response = call.send(&self.gateway.address).await?;
+            ensure!(response.status == status, "expected {status}, found {}", response.status);
+            ensure!(response.seen().is_some() == (status == 200), "{status}: at the backend");
+            let challenge = response.header("WWW-Authenticate").unwrap_or_default();
+            ensure!(status == 200 || challenge.contains("DPoP "), "{status}: {challenge}");
+        }
+        Ok(YES.to_owned())
+    }
+
+    pub(super) async fn metadata(&self) -> Cell {
+        let response = self.get(METADATA, None).await?;
+        ensure!(response.status == 200 && response.has(RESOURCE), "{response:?}");
+        Ok(YES.to_owned())
+    }
+
+    pub(super) async fn identity(&self, separator: &str) -> Cell {
+        for (target, token) in [("/files/a", Some(self.reader())), ("/public/a", None)] {
+            for name in FORWARDED.into_iter().chain(["X-Auth-Path"]) {
+                for spelling in spellings(name, separator) {
+                    let header = format!("{spelling}: spoof");
+                    let call = Call { headers: &[&header, &header], ..Call::get(target, token) };
+                    let response = call.send(&self.gateway.address).await?;
+                    // A gateway may reject a header with a malformed name.
+                    let Some(seen) = response.seen() else {
+                        ensure!(response.status == 400, "{header}: {response:?}");
+                        continue;
+                    };
+                    let values = seen.values(name);
+                    let is_ours = values.len() <= 1 && !values.concat().contains("spoof");
+                    ensure!(is_ours, "{header}: the backend sees {values:?}");
+                }
+            }
+        }
+        Ok(YES.to_owned())
+    }
+}
+
+/// Returns a path in the form that is judged: with hex digits in upper case, which changes no meaning.
+fn with_upper_case_digits(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        all = format!("{all}%{}{rest}", digits.to_ascii_uppercase());
+    }
+    all
+}

@@ -1,0 +1,113 @@
+//! The configurations of deploy/ with real gateways: which request reaches the backend, and which
+//! response reaches the caller?
+//!
+//! `scripts/gateways` installs and runs them. docs/generated/gateways.md has the table. A cell that
+//! differs from the page fails the run.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
+
+mod trouble;
+
+mod process;
+
+mod backend;
+mod caller;
+
+mod gateway;
+mod service;
+
+mod checks;
+mod paths;
+mod spellings;
+
+mod page;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use checks::Tried;
+use gateway::{Gateway, KINDS, Kind, Programs};
+use page::Column;
+use service::Issuers;
+use trouble::Trouble;
+
+/// The time limit of the whole run, which takes a minute on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let mut folder = |what| PathBuf::from(arguments.next().expect(what));
+    let installed = folder("the folder of the installed programs").canonicalize().expect("a folder");
+    let scopegate = folder("the program scopegate").canonicalize().expect("a program");
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let run = run(Programs { installed, scopegate }, has("--sample"), has("--write"));
+    match tokio::time::timeout(PATIENCE, run).await {
+        Ok(Ok(code)) => code,
+        Ok(Err(trouble)) => {
+            eprintln!("gateways: {trouble}");
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            eprintln!("gateways: has not come to an end in time");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(programs: Programs, is_sample: bool, write: bool) -> Result<ExitCode, Trouble> {
+    let (issuers, backend) = (Issuers::start().await?, backend::start().await?);
+    let (mut columns, mut failed) = (Vec::new(), 0);
+    for kind in KINDS {
+        let Some(version) = kind.version(&programs.installed) else {
+            println!("NOT RUN: {} is not installed", kind.name);
+            continue;
+        };
+        let (cells, failures) = column(kind, &programs, &issuers, &backend, is_sample).await;
+        for failure in &failures {
+            println!("FAILED: {}: {failure}", kind.name);
+        }
+        failed += failures.len();
+        columns.push(Column { name: kind.name, version, cells });
+    }
+    println!("{}", page::table(&columns));
+    if failed > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
+    if write {
+        if columns.len() < KINDS.len() || is_sample {
+            return Err(Trouble("the page was not written, because not everything was run".to_owned()));
+        }
+        page::write(&columns)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let different = page::differences(&columns)?;
+    for line in &different {
+        println!("DIFFERENT: {line}");
+    }
+    Ok(if different.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns the cells of a gateway, and the failed checks.
+async fn column(
+    kind: &Kind,
+    programs: &Programs,
+    issuers: &Issuers,
+    backend: &str,
+    is_sample: bool,
+) -> (Vec<(&'static str, String)>, Vec<String>) {
+    let mut gateway = match Gateway::start(kind, programs, issuers, backend).await {
+        Ok(gateway) => gateway,
+        Err(trouble) => return (Vec::new(), vec![trouble.to_string()]),
+    };
+    let rows = Tried { gateway: &mut gateway, issuers, tokens: &issuers.tokens, is_sample }.rows().await;
+    let (mut cells, mut failures) = (Vec::new(), Vec::new());
+    for (name, cell) in rows {
+        let text = cell.unwrap_or_else(|trouble| {
+            failures.push(format!("{name}: {trouble}"));
+            "FAILED".to_owned()
+        });
+        cells.push((name, text));
+    }
+    (cells, failures)
+}

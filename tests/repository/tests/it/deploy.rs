@@ -1,0 +1,111 @@
+//! Checks the files of `deploy/` as text. `scripts/gateways` runs the gateways with their files.
+
+use crate::links::read;
+
+const UNIT: &str = "deploy/scopegate.service";
+const CONTAINERFILE: &str = "deploy/Containerfile";
+
+/// The command of the service, without its program.
+const COMMAND: [&str; 3] = ["serve", "--config", "/etc/scopegate/scopegate.toml"];
+
+/// Lines that the unit must have. `CapabilityBoundingSet=` removes all capabilities.
+const UNIT_LINES: [&str; 9] = [
+    "DynamicUser=yes",
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "AmbientCapabilities=",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "MemoryDenyWriteExecute=yes",
+];
+
+/// Keys that give the service files to write, or another user.
+const UNIT_KEYS: [&str; 6] =
+    ["User=", "ReadWritePaths=", "StateDirectory=", "CacheDirectory=", "LogsDirectory=", "RuntimeDirectory="];
+
+/// Returns the reasons why a service of this unit may do more than it must.
+fn problems_of_unit(unit: &str) -> Vec<String> {
+    let has = |line: &str| unit.lines().any(|found| found == line);
+    let missing = UNIT_LINES.iter().filter(|line| !has(line)).map(|line| format!("expected {line}"));
+    let forbidden = |key: &&&str| unit.lines().any(|line| line.starts_with(**key));
+    let more = UNIT_KEYS.iter().filter(forbidden).map(|key| format!("found {key}"));
+    missing.chain(more).collect()
+}
+
+#[test]
+fn unit_has_no_privileges_and_read_only_files() {
+    let unit = read(UNIT);
+    assert_eq!(problems_of_unit(&unit), <[String; 0]>::default());
+    for line in UNIT_LINES {
+        let without = unit.replace(&format!("{line}\n"), "");
+        assert_eq!(problems_of_unit(&without), [format!("expected {line}")]);
+    }
+    for key in UNIT_KEYS {
+        assert_eq!(problems_of_unit(&format!("{unit}{key}x\n")), [format!("found {key}")]);
+    }
+}
+
+/// Returns the reasons why a container of this recipe may do more than it must.
+fn problems_of_container(recipe: &str) -> Vec<String> {
+    let last = recipe.rsplit("\nFROM ").next().unwrap();
+    let instruction = |name: &str| last.lines().filter_map(move |line| line.strip_prefix(name)).next_back();
+    let user = instruction("USER ").and_then(|user| user.split(':').next()?.parse::<u32>().ok());
+    let copies = || last.lines().filter(|line| line.starts_with("COPY "));
+    let checks = [
+        (user.is_some_and(|user| user > 0), "expected a number of a user other than root"),
+        (instruction("RUN ").is_none(), "expected no command in the last stage, which has no shell"),
+        (
+            copies().all(|copy| copy.contains("--chown=0:0") && copy.contains("--chmod=0555")),
+            "expected files of root",
+        ),
+        (copies().all(|copy| copy.contains("--from=build")), "expected files of the build only"),
+    ];
+    checks.into_iter().filter(|(holds, _)| !holds).map(|(_, text)| text.to_owned()).collect()
+}
+
+#[test]
+fn container_has_another_user_and_read_only_files() {
+    let recipe = read(CONTAINERFILE);
+    assert_eq!(problems_of_container(&recipe), <[String; 0]>::default());
+    for (from, to) in [
+        ("USER 65532:65532", "USER 0:0"),
+        ("USER 65532:65532", "USER nonroot"),
+        ("USER 65532:65532\n", ""),
+        ("USER 65532:65532", "USER 65532:65532\nRUN true"),
+        (" --chown=0:0", ""),
+        (" --chmod=0555", " --chmod=0777"),
+        ("COPY --from=build", "COPY"),
+    ] {
+        let changed = recipe.replace(from, to);
+        assert_ne!(changed, recipe, "{from}");
+        assert_eq!(problems_of_container(&changed).len(), 1, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn unit_and_container_run_the_same_command() {
+    let (unit, recipe) = (read(UNIT), read(CONTAINERFILE));
+    let program = "/usr/local/bin/scopegate";
+    assert!(unit.contains(&format!("\nExecStart={program} {}\n", COMMAND.join(" "))));
+    assert!(recipe.contains(&format!("\nENTRYPOINT [{program:?}]\nCMD {COMMAND:?}\n")));
+}
+
+#[test]
+fn each_gateway_passes_on_the_headers_of_the_guide() {
+    let guide = read("docs/guide/gateways.md");
+    let names = guide.lines().filter_map(|line| line.strip_prefix("\"X-Auth-")?.split('"').next());
+    let mut names: Vec<String> = names.map(|name| format!("x-auth-{}", name.to_lowercase())).collect();
+    names.push("x-auth-path".to_owned());
+    assert_eq!(names.len(), 3);
+    for file in ["nginx/scopegate.conf", "caddy/Caddyfile", "traefik/scopegate.yaml", "envoy/envoy.yaml"] {
+        assert!(guide.contains(&format!("deploy/{file}")), "{file}");
+        let text = read(format!("deploy/{file}")).to_lowercase();
+        for name in &names {
+            assert!(text.contains(name), "{file}: {name}");
+        }
+    }
+    let envoy = read("deploy/envoy/envoy.yaml");
+    assert!(envoy.contains("failure_mode_allow: false") && !envoy.contains("failure_mode_allow: true"));
+}
