@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scopegate_issuer::{Algorithm, DpopRequest, LocalIssuer, Proof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopRequest, LocalIssuer, DpopProof, SigningKey};
 
 use crate::process::Process;
 use crate::trouble::Trouble;
@@ -49,7 +49,7 @@ impl Issuers {
     /// Returns a request with a bound token and a new proof for this path.
     pub(crate) fn dpop_request(&self, path: &str) -> DpopRequest {
         let key = SigningKey::generate(Algorithm::ES256);
-        let proof = Proof::new(&key, "GET", &format!("https://api.example{path}"));
+        let proof = DpopProof::new(&key, "GET", &format!("https://api.example{path}"));
         proof.request(&self.local.mint().scope(SCOPES))
     }
 

@@ -87,7 +87,7 @@ fn examples_are_verified_or_rejected_for_their_reason() {
 
 #[test]
 fn example_with_changed_signature_is_rejected() {
-    // FR-B9, ML02
+    // ML02, FR-B9
     // The examples of appendix A, part 4, and of section 4, part 3, are ES512.
     for section in [
         "RFC 7515 A.2",
