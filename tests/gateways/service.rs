@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scopegate_issuer::{Algorithm, DpopRequest, LocalIssuer, DpopProof, SigningKey};
+use scopegate_issuer::{Algorithm, DpopProof, DpopRequest, LocalIssuer, SigningKey};
 
 use crate::process::Process;
 use crate::trouble::Trouble;
