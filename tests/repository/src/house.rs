@@ -88,8 +88,7 @@ impl House {
     }
 
     fn measure(read: Vec<(String, Sources)>) -> Self {
-        let trees: Vec<Option<CrateTree>> =
-            read.iter().map(|(_, sources)| CrateTree::read(sources, "src/lib.rs")).collect();
+        let trees: Vec<Option<CrateTree>> = read.iter().map(|(_, sources)| tree(sources)).collect();
         let mut lines: Vec<Lines> = read
             .iter()
             .zip(&trees)
@@ -105,7 +104,7 @@ impl House {
         Self { folders: folders.collect() }
     }
 
-    /// Returns the names of the crates with a `src/lib.rs`.
+    /// Returns the names of the crates with a `src/lib.rs` or `src/main.rs`.
     pub fn crates(&self) -> impl Iterator<Item = &str> {
         self.folders.iter().filter(|folder| folder.graph.is_some()).map(|folder| folder.name.as_str())
     }
@@ -133,6 +132,11 @@ impl House {
         let folder = self.folders.iter().find(|folder| folder.name == name);
         folder.and_then(|folder| folder.graph.as_ref()).unwrap_or_else(|| panic!("no crate {name}"))
     }
+}
+
+/// Returns the modules of a library, or of a program.
+fn tree(sources: &Sources) -> Option<CrateTree> {
+    ["src/lib.rs", "src/main.rs"].into_iter().find_map(|root| CrateTree::read(sources, root))
 }
 
 /// Reads the Rust files of a folder and its subfolders, except for build directories.

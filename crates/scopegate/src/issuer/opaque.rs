@@ -145,6 +145,7 @@ impl Issuer {
     }
 
     /// Returns whether each token of the issuer is introspected.
+    #[cfg(feature = "http")]
     pub(crate) fn is_introspected(&self) -> bool {
         self.introspection.applied.is_some()
     }
