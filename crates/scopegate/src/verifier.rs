@@ -67,7 +67,7 @@ use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::Lookup;
 #[cfg(feature = "fetch")]
-use crate::verifier::listed_status::with_valid_status;
+use crate::verifier::listed_status::{has_valid_status, with_valid_status};
 use crate::verifier::outcome::NotAccepted;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
@@ -436,12 +436,12 @@ impl Verifier {
         token: Presented<'_>,
         now: NumericDate,
     ) -> Result<Claims, NotAccepted> {
+        if !claims.is_introspected() && has_valid_status(&claims, now) {
+            return Ok(claims);
+        }
         // `decide` rejects it. A stolen token causes no call and no fetch.
         if check_bindings(&claims, token.scheme, token.certificate).is_err() {
             return Ok(claims);
-        }
-        if !claims.is_introspected() {
-            return with_valid_status(claims, now);
         }
         match self.introspect_verified(claims, token.token, now) {
             Lookup::Decided(result) => with_valid_status(result?, now),

@@ -26,11 +26,13 @@ impl Verifier {
     }
 }
 
-/// Returns the claims if the token has no status, or a valid one by a current list.
+/// Returns whether the token has no status, or a valid one by a current list.
 #[inline]
+pub(super) fn has_valid_status(claims: &Claims, now: NumericDate) -> bool {
+    claims.status().is_none_or(|status| status.is_valid(now))
+}
+
+/// Returns the claims if the token has no status, or a valid one by a current list.
 pub(super) fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
-    if claims.status().is_some_and(|status| !status.is_valid(now)) {
-        return Err(NotAccepted::StatusUnknown(claims));
-    }
-    Ok(claims)
+    if has_valid_status(&claims, now) { Ok(claims) } else { Err(NotAccepted::StatusUnknown(claims)) }
 }
