@@ -77,7 +77,12 @@ async fn column<S: Server>(scene: &Scene<'_, S>) -> Column {
     column.put("a token for another API: 401", another_api(scene)).await;
     column.put("an invented token: 401", invented(scene)).await;
     column.put("a revoked token: 401", revoked(scene)).await;
-    column.put("a JWT that is verified first: 200, and 401 once it is revoked", verified_jwt(scene)).await;
+    // oidc-provider rejects the introspection of its JWTs.
+    if !scene.opaque {
+        column
+            .put("a JWT that is verified first: 200, and 401 once it is revoked", verified_jwt(scene))
+            .await;
+    }
     let accounts = &scene.accounts;
     column.put("the API authenticates by `client_secret_basic`", authenticated(scene, &accounts.basic)).await;
     let encoded = authenticated(scene, &accounts.basic_encoded);
