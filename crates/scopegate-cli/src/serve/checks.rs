@@ -24,7 +24,7 @@ use crate::decide::live::Live;
 use crate::gateway::Question;
 use crate::grpc::messages::{CheckRequest, CheckResponse};
 use crate::grpc::{question, response};
-use crate::serve::listener::Protocol;
+use crate::serve::listener::{Protocol, UNTRUSTED_TIMEOUT};
 
 /// Responds to `CheckRequest`s.
 #[derive(Clone)]
@@ -40,8 +40,6 @@ const MAX_STREAMS: u32 = 256;
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a peer may take for the response to a test.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a connection of an untrusted peer may last.
-const UNTRUSTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Checks {
     pub(super) fn new(live: Arc<Live>) -> Self {

@@ -61,8 +61,8 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 256;
 /// How long a connection of a gateway may be idle. nginx keeps its connections for 60 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a connection of another peer may be idle.
-const UNTRUSTED_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection of another peer may be idle over HTTP, and last over gRPC.
+pub(super) const UNTRUSTED_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after a failure, for example because there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

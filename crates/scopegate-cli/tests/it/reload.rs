@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use scopegate_issuer::{LocalIssuer, Pool};
 
 use crate::client::{Connection, get};
-use crate::service::{Service, write};
+use crate::service::{HEAD, Service, write};
 
 /// Returns a file in which one scope and one client decide about `/orders`. The issuer of `/stable` is
 /// always the same.
@@ -15,12 +15,7 @@ fn config(local: &LocalIssuer, scope: &str, client: &str) -> String {
     let issuers: Vec<&str> = local.pools().map(Pool::issuer).collect();
     let [changing, stable] = issuers[..2] else { panic!("{issuers:?}") };
     format!(
-        r#"listen = "127.0.0.1:0"
-listen_admin = "127.0.0.1:0"
-public_url = "https://api.example"
-gateway = "nginx"
-trusted_proxies = ["127.0.0.1"]
-[[issuer]]
+        r#"{HEAD}[[issuer]]
 issuer = "{changing}"
 clients = ["{client}"]
 [[issuer]]

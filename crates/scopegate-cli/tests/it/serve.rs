@@ -3,17 +3,12 @@
 use scopegate_issuer::LocalIssuer;
 
 use crate::client::{Connection, get};
-use crate::service::{Service, path, run, write};
+use crate::service::{HEAD, Service, path, run, write};
 
 /// Returns a file that trusts this issuer.
 pub(crate) fn config(issuer: &str) -> String {
     format!(
-        r#"listen = "127.0.0.1:0"
-listen_admin = "127.0.0.1:0"
-public_url = "https://api.example"
-gateway = "nginx"
-trusted_proxies = ["127.0.0.1"]
-[[issuer]]
+        r#"{HEAD}[[issuer]]
 issuer = "{issuer}"
 clients = ["local-reader"]
 [[route]]

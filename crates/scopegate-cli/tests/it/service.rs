@@ -9,6 +9,14 @@ use std::time::{Duration, Instant};
 use crate::client::get;
 use crate::program::program;
 
+/// The settings of the service at the top of its file.
+pub(crate) const HEAD: &str = r#"listen = "127.0.0.1:0"
+listen_admin = "127.0.0.1:0"
+public_url = "https://api.example"
+gateway = "nginx"
+trusted_proxies = ["127.0.0.1"]
+"#;
+
 /// Returns the path of a file of this test.
 pub(crate) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
