@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -19,14 +20,36 @@ use aws_lc_rs::digest::{Context, SHA256};
 /// ```
 #[derive(Clone)]
 pub struct TokenDigests {
-    prefix: [u8; 16],
+    prefix: Prefix,
 }
+
+/// With it, the digest of a token of 47 bytes takes one block of SHA-256.
+type Prefix = [u8; 8];
 
 /// The digest of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
+/// Keeps the digest of a token whose bytes are in memory anyway, so that it is computed once.
+///
+/// ```
+/// use scopegate_proto::token_digest::{KeptDigest, TokenDigests};
+///
+/// let (digests, kept) = (TokenDigests::default(), KeptDigest::default());
+/// assert_eq!(digests.of_kept(b"2YotnFZFEjr1zCsicMWpAA", &kept), digests.of(b"2YotnFZFEjr1zCsicMWpAA"));
+/// ```
+#[derive(Default)]
+pub struct KeptDigest(OnceLock<(Prefix, TokenDigest)>);
+
 impl TokenDigests {
+    /// Returns the digest of a token. The first configuration that asks keeps it in `kept`, which must
+    /// belong to this token only. Another configuration computes its own digest each time.
+    #[inline]
+    pub fn of_kept(&self, token: &[u8], kept: &KeptDigest) -> TokenDigest {
+        let (prefix, digest) = kept.0.get_or_init(|| (self.prefix, self.of(token)));
+        if *prefix == self.prefix { *digest } else { self.of(token) }
+    }
+
     /// Returns the digest of all bytes of a token.
     pub fn of(&self, token: &[u8]) -> TokenDigest {
         let mut context = Context::new(&SHA256);
@@ -44,9 +67,7 @@ impl TokenDigests {
 impl Default for TokenDigests {
     /// Chooses a random prefix. It keeps configurations apart, and need not be secret.
     fn default() -> Self {
-        let random = RandomState::new();
-        let [low, high] = [random.hash_one(0_u8), random.hash_one(1_u8)];
-        Self { prefix: ((u128::from(high) << 64) | u128::from(low)).to_le_bytes() }
+        Self { prefix: RandomState::new().hash_one(0_u8).to_le_bytes() }
     }
 }
 
@@ -60,6 +81,13 @@ impl TokenDigest {
 impl fmt::Debug for TokenDigests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenDigests").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeptDigest {
+    /// Does not show the digest, because it identifies a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptDigest(..)")
     }
 }
 
@@ -87,9 +115,21 @@ mod tests {
     }
 
     #[test]
+    fn kept_digest_counts_for_one_configuration() {
+        // IN16
+        let (first, second, kept) = (TokenDigests::default(), TokenDigests::default(), KeptDigest::default());
+        for digests in [&first, &second, &first.clone(), &second] {
+            assert_eq!(digests.of_kept(b"token", &kept), digests.of(b"token"));
+        }
+        // It is not computed again, so it must belong to one token.
+        assert_eq!(first.of_kept(b"other", &kept), first.of(b"token"));
+    }
+
+    #[test]
     fn debug_shows_no_digest() {
         // IN22
-        let digests = TokenDigests::default();
-        assert_eq!(format!("{:?} {digests:?}", digests.of(b"t")), "TokenDigest(..) TokenDigests { .. }");
+        let (digests, kept) = (TokenDigests::default(), KeptDigest::default());
+        let shown = format!("{:?} {digests:?} {kept:?}", digests.of_kept(b"t", &kept));
+        assert_eq!(shown, "TokenDigest(..) TokenDigests { .. } KeptDigest(..)");
     }
 }

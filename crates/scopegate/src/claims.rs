@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::scope::Scopes;
+#[cfg(feature = "fetch")]
+use scopegate_proto::token_digest::KeptDigest;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -86,8 +88,9 @@ pub(crate) struct Lookups {
 pub(crate) struct ByIssuer {
     /// `None` if the token has no status that counts.
     pub(crate) status: Option<TokenStatus>,
-    /// The issuer is asked about the token, which is a JWT.
-    pub(crate) is_introspected: bool,
+    /// The digest by which the issuer's result is found. `None` if the issuer is not asked about the
+    /// token, which is a JWT.
+    pub(crate) introspected: Option<KeptDigest>,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -325,10 +328,11 @@ impl Claims {
         self.0.lookups.by_issuer.is_some()
     }
 
-    /// Returns whether the issuer is asked about the token, which is a JWT.
+    /// Returns the digest of the token, which is a JWT. `None` if its issuer is not asked about it.
     #[cfg(feature = "fetch")]
-    pub(crate) fn is_introspected(&self) -> bool {
-        self.0.lookups.by_issuer.as_deref().is_some_and(|by_issuer| by_issuer.is_introspected)
+    #[inline]
+    pub(crate) fn introspected(&self) -> Option<&KeptDigest> {
+        self.0.lookups.by_issuer.as_deref()?.introspected.as_ref()
     }
 
     /// Returns the key to which the token is bound.

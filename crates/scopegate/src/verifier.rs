@@ -436,14 +436,14 @@ impl Verifier {
         token: Presented<'_>,
         now: NumericDate,
     ) -> Result<Claims, NotAccepted> {
-        if !claims.is_introspected() && has_valid_status(&claims, now) {
+        if claims.introspected().is_none() && has_valid_status(&claims, now) {
             return Ok(claims);
         }
         // `decide` rejects it. A stolen token causes no call and no fetch.
         if check_bindings(&claims, token.scheme, token.certificate).is_err() {
             return Ok(claims);
         }
-        match self.introspect_verified(claims, token.token, now) {
+        match self.introspect_verified(claims, now) {
             Lookup::Decided(result) => with_valid_status(result?, now),
             Lookup::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
         }

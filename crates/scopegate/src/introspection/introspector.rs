@@ -15,7 +15,6 @@ use scopegate_proto::token_digest::{TokenDigest, TokenDigests};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use crate::cache::entry::Entry;
 use crate::cache::{Cache, Insert, slots};
@@ -147,7 +146,7 @@ impl Introspector {
         now: NumericDate,
         judge: impl FnOnce() -> Judge,
     ) -> Introspected {
-        let digest = self.memory.digests.of(token.as_str().as_bytes());
+        let digest = token.digest(&self.memory.digests);
         if let Some((claims, is_renewed)) = self.fresh(&digest, now) {
             metrics::introspection_looked_up(true);
             if is_renewed {
@@ -191,8 +190,7 @@ impl Introspector {
         judge: Judge,
     ) {
         let running = Running { introspector: Arc::clone(self), digest, call, ticket, has_ended: false };
-        let token = Zeroizing::new(token.as_str().to_owned());
-        self.caller.runtime.spawn(running.run(token, judge));
+        self.caller.runtime.spawn(running.run(token.to_text(), judge));
     }
 
     /// Returns the claims of a current result, and whether this use renews it.

@@ -83,30 +83,21 @@ impl Verifier {
     /// Returns the claims of a verified JWT if its issuer is not to be asked about it, or if a
     /// cached result says that it is active. Otherwise a call begins.
     #[inline]
-    pub(super) fn introspect_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Lookup {
-        if claims.is_introspected() {
-            self.ask_about_verified(claims, token, now)
-        } else {
-            Lookup::Decided(Ok(claims))
-        }
-    }
-
-    fn ask_about_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Lookup {
+    pub(super) fn introspect_verified(&self, claims: Claims, now: NumericDate) -> Lookup {
+        let Some(digest) = claims.introspected() else { return Lookup::Decided(Ok(claims)) };
         // A token that the application has revoked causes no call.
         if let Err(error) = self.0.hooks.check_revocation(&claims, || now) {
             return Lookup::Decided(Err(error));
         }
         let issuer = self.trusted().snapshot().get(claims.issuer());
         let issuer = issuer.filter(|issuer| issuer.introspects(Tokens::VerifiedJwts));
-        match (issuer, OpaqueToken::parse(token)) {
-            (Some(issuer), Ok(token)) => self.ask(token, Origin::Verified, issuer, now, Some(claims)),
+        let Some(issuer) = issuer else {
             // The issuer was distrusted or changed meanwhile.
-            (None, _) => {
-                let (issuer, retry_after) = (claims.issuer().to_owned(), Duration::from_secs(1));
-                Lookup::Decided(Err(Error::IntrospectionUnavailable { issuer, retry_after }))
-            }
-            (_, Err(error)) => Lookup::Decided(Err(error)),
-        }
+            let (issuer, retry_after) = (claims.issuer().to_owned(), Duration::from_secs(1));
+            return Lookup::Decided(Err(Error::IntrospectionUnavailable { issuer, retry_after }));
+        };
+        let token = OpaqueToken::verified(claims.token(), digest);
+        self.ask(token, Origin::Verified, issuer, now, Some(&claims))
     }
 
     fn ask(
@@ -115,7 +106,7 @@ impl Verifier {
         origin: Origin,
         issuer: Arc<TrustedIssuer>,
         now: NumericDate,
-        jwt: Option<Claims>,
+        jwt: Option<&Claims>,
     ) -> Lookup {
         let Some(introspection) = &issuer.introspection else {
             return Lookup::Decided(Err(unavailable(&issuer, Duration::from_secs(1))));
@@ -127,7 +118,7 @@ impl Verifier {
                     verifier.judge(&issuer, token, digest, members, now)
                 }),
                 Origin::Verified => {
-                    let jwt = jwt.clone();
+                    let jwt = jwt.cloned();
                     Box::new(move |_, digest, members, now| {
                         verifier.judge_verified(&issuer, jwt.as_ref(), digest, members, now)
                     })
@@ -136,10 +127,10 @@ impl Verifier {
         };
         match introspection.introspector.look_up(token, origin, now, judge) {
             Introspected::Settled(outcome) => {
-                Lookup::Decided(result(outcome, &issuer).map(|claims| jwt.unwrap_or(claims)))
+                Lookup::Decided(result(outcome, &issuer).map(|claims| jwt.cloned().unwrap_or(claims)))
             }
             Introspected::Pending(pending) => {
-                Lookup::Pending(Box::new(Introspecting { issuer, pending, jwt }))
+                Lookup::Pending(Box::new(Introspecting { issuer, pending, jwt: jwt.cloned() }))
             }
         }
     }

@@ -226,7 +226,7 @@ impl PendingVerification {
     fn looked_up(&self, verified: Result<Claims, Error>) -> Lookup {
         match verified {
             Ok(claims) if self.is_proven(&claims) => {
-                self.verifier.introspect_verified(claims, &self.token, self.verifier.now())
+                self.verifier.introspect_verified(claims, self.verifier.now())
             }
             result => Lookup::Decided(result),
         }

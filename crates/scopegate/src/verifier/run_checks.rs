@@ -6,6 +6,8 @@ use std::time::Duration;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::CompactJws;
+#[cfg(feature = "fetch")]
+use scopegate_proto::token_digest::KeptDigest;
 
 use crate::cache::key_ref::KeyRef;
 use crate::checks::audience::IssuedFor;
@@ -263,9 +265,9 @@ fn by_issuer(issuer: &TrustedIssuer, payload: &JsonObject<'_>) -> Result<Option<
         None => None,
         Some(lists) => TokenStatus::read(lists, payload)?,
     };
-    let is_introspected = issuer.introspects(Introspected::VerifiedJwts);
-    let decides = status.is_some() || is_introspected;
-    Ok(decides.then(|| Box::new(ByIssuer { status, is_introspected })))
+    let introspected = issuer.introspects(Introspected::VerifiedJwts).then(KeptDigest::default);
+    let decides = status.is_some() || introspected.is_some();
+    Ok(decides.then(|| Box::new(ByIssuer { status, introspected })))
 }
 
 /// Checks the token's lifetime at this time.
