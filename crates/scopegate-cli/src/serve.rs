@@ -50,7 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format_args!("no runtime: {error}"), Exit::Failed),
     };
-    runtime.block_on(serve(arguments))
+    let exit = runtime.block_on(serve(arguments));
+    // A drop would wait for a read of the file, which may never end.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(arguments: &Arguments) -> Exit {

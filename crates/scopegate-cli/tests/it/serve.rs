@@ -1,5 +1,8 @@
 //! `scopegate serve`: responses on sockets.
 
+use std::fs::File;
+use std::process::Command;
+
 use scopegate_issuer::LocalIssuer;
 
 use crate::client::{Connection, get};
@@ -166,6 +169,19 @@ async fn sigterm_ends_the_service() {
     service.signal("TERM");
     assert_eq!(service.wait(), Some(0));
     assert!(gateway.is_closed().await);
+}
+
+#[test]
+fn sigterm_ends_service_that_reads_a_pipe() {
+    let mut service = Service::start("pipe", &config("http://127.0.0.1:1/pool"));
+    std::fs::remove_file(&service.file).unwrap();
+    assert!(Command::new("mkfifo").arg(&service.file).status().unwrap().success());
+    // Returns when the service has opened the other end. It reads until this end is closed.
+    let writer = File::options().write(true).open(&service.file).unwrap();
+    service.signal("TERM");
+    assert_eq!(service.wait(), Some(0));
+    drop(writer);
+    std::fs::remove_file(&service.file).unwrap();
 }
 
 #[test]

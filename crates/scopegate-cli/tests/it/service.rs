@@ -91,7 +91,14 @@ impl Service {
 
     /// Waits for the end of the process, and returns its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "never ends: {}", self.log());
+            std::thread::yield_now();
+        }
     }
 }
 
