@@ -58,10 +58,6 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 
 async fn serve(arguments: &Arguments) -> Exit {
     let (path, source) = (arguments.config.clone(), file::source(&arguments.config));
-    let source = match source {
-        Ok(source) => source,
-        Err(error) => return failed(&error, Exit::Usage),
-    };
     let config = match reload::parse(path.clone(), source.clone()).await {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),
