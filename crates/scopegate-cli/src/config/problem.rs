@@ -36,7 +36,7 @@ impl<'t> Problems<'t> {
     /// Adds a mistake at this place. Further ones than the limit are dropped.
     pub(super) fn add(&mut self, span: &Range<usize>, message: impl fmt::Display) {
         if self.found.len() < MAX_PROBLEMS {
-            self.found.push((span.start, message.to_string()));
+            self.found.push((span.start, printable(&message.to_string())));
         }
     }
 
@@ -55,6 +55,13 @@ impl<'t> Problems<'t> {
         });
         placed.collect()
     }
+}
+
+/// Returns the message without control characters, which may forge a line of the log. They come from
+/// keys of the file and of the OpenAPI document.
+fn printable(message: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
+    message.chars().map(shown).collect()
 }
 
 /// Returns the mistake of a text that is not UTF-8.
@@ -83,6 +90,13 @@ mod tests {
         for (at, expected) in [(0, (1, 1)), (4, (1, 5)), (6, (2, 1)), (10, (2, 4)), (text.len(), (3, 1))] {
             assert_eq!(place(text, at), expected, "{at}");
         }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let mut problems = Problems::new("a");
+        problems.add(&(0..1), "found `a\n\u{1b}[31mé`");
+        assert_eq!(problems.into_vec()[0].message, "found `a\\u{a}\\u{1b}[31mé`");
     }
 
     #[test]
