@@ -61,13 +61,19 @@ pub(super) fn public() {
 }
 
 /// Records a request that no rule decides about. Values of the request are excerpts.
+///
+/// `sent_path` is the path as the gateway has sent it, for a path that cannot be judged.
 #[cold]
-pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
+pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAddr) {
     let Unjudged { reason, asked } = unjudged;
     let code = reason.as_str();
     metrics::counter!("scopegate_requests_total", "decision" => "rejected", "reason" => code).increment(1);
     let method = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.method.as_str())));
-    let path = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.path.as_str())));
+    let path = match asked {
+        Some(asked) => Some(Excerpt::identifier(asked.path.as_str())),
+        None => sent_path.map(|path| Excerpt::identifier(&String::from_utf8_lossy(path))),
+    };
+    let path = path.map(tracing::field::display);
     match *reason {
         // Any peer can cause it.
         Reason::UntrustedPeer if !UNTRUSTED.allows_one() => {

@@ -66,6 +66,20 @@ async fn decisions_are_made_for_a_gateway() {
 }
 
 #[tokio::test]
+async fn ambiguous_path_is_in_the_log() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start("log", &config(local.issuer()));
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.ask("GET", "/orders/..%2fhealth?code=secret", None).await.status, 400);
+    let response = gateway.send("GET /decision", &[]).await;
+    assert_eq!(response.status, 404);
+    let log = service.log();
+    assert!(log.contains(r#"reason="ambiguous_path" path="/orders/..%2fhealth" error="#), "{log}");
+    assert!(log.contains(r#"reason="unknown_endpoint" path="/decision" error="#), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
 async fn body_of_question_is_not_read() {
     // FW16
     let local = LocalIssuer::start().await.unwrap();
