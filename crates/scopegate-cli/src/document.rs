@@ -9,7 +9,7 @@ use scopegate_proto::url::FetchUrl;
 use crate::exit::{Failure, with_causes};
 
 /// Maximum length of a document in bytes. The verifier has the same limit.
-const MAX_BODY: usize = 256 * 1024;
+pub(crate) const MAX_DOCUMENT: usize = 256 * 1024;
 
 const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, application/jwk-set+json");
 
@@ -54,7 +54,7 @@ impl Fetcher {
         let there = response.header(&DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let seconds_ahead = there.map(|there| ahead(there, here));
         let status = response.status().as_u16();
-        let body = response.body(MAX_BODY).await?.to_vec();
+        let body = response.body(MAX_DOCUMENT).await?.to_vec();
         Ok(Document { status, body, seconds_ahead })
     }
 }

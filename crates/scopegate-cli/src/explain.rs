@@ -166,7 +166,7 @@ fn token(arguments: &Arguments) -> Result<Token, Failure> {
     match (&arguments.token, &arguments.file) {
         (Some(token), _) => {
             terminal::note("the token is in the history of the shell now: prefer standard input or --file");
-            Ok(input::token_in(token))
+            input::of_argument(token)
         }
         (None, Some(file)) => input::from_file(file),
         (None, None) => input::from_stdin(),

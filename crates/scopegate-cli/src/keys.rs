@@ -1,11 +1,14 @@
 //! `scopegate keys`: which keys of a key set can verify tokens, and why the others cannot.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use clap::Args;
 use scopegate::{Algorithm, ExplainedKey, explain_jwks};
 use scopegate_proto::excerpt::Excerpt;
 use serde_json::json;
 
-use crate::document::{self, Fetcher};
+use crate::document::{self, Fetcher, MAX_DOCUMENT};
 use crate::exit::{Exit, Failure, with_causes};
 use crate::terminal::{self, Mark, Terminal};
 
@@ -45,8 +48,17 @@ pub(crate) fn is_url(source: &str) -> bool {
     source.starts_with("https://") || source.starts_with("http://")
 }
 
+/// Reads a file that is no longer than a fetched document.
 pub(crate) fn read(file: &str) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| Failure::usage(format!("{file}: cannot read file: {error}")))
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_DOCUMENT + 1).unwrap_or(u64::MAX);
+    File::open(file)
+        .and_then(|open| open.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| Failure::usage(format!("{file}: cannot read file: {error}")))?;
+    if bytes.len() > MAX_DOCUMENT {
+        return Err(Failure::usage(format!("{file}: expected at most {MAX_DOCUMENT} bytes, found more")));
+    }
+    Ok(bytes)
 }
 
 /// Returns the listed algorithms, or the default ones.

@@ -130,6 +130,13 @@ fn document_without_usable_keys_is_rejected() {
         assert_eq!(run.code, 1, "{name}: {}{}", run.out, run.errors);
     }
     assert_eq!(run(&["keys", "no-such-file.json"], "").code, 64);
+    // A longer document is not fetched either.
+    let set = r#"{"keys":[]}"#;
+    let padded = |length: usize| format!("{set}{}", " ".repeat(length - set.len()));
+    for (length, code) in [(256 * 1024, 1), (256 * 1024 + 1, 64)] {
+        let path = file("padded.json", &padded(length));
+        assert_eq!(run(&["keys", path.to_str().unwrap()], "").code, code, "{length}");
+    }
     assert_eq!(run(&["keys", "https://user@issuer.example"], "").code, 64);
     assert_eq!(run(&["doctor", "issuer.example"], "").code, 64);
     assert_eq!(run(&["doctor"], "").code, 64);
