@@ -7,6 +7,7 @@ use crate::config::problem::Problem;
 use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTES};
 use crate::gateway::Gateway;
 use crate::routes::access::Access;
+use crate::routes::access::MAX_SCOPES;
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     Config::parse_with(text, None)
@@ -257,6 +258,14 @@ fn size_of_file_and_lists_is_bounded() {
     };
     let found = problems_of(&with(&issuer, MAX_ISSUERS - 1));
     assert!(found[0].contains("expected at most 1000 tables `[[issuer]]`"), "{found:?}");
+
+    let scopes = |count: usize| {
+        let scopes: Vec<String> = (0..count).map(|number| format!("\"s{number}\"")).collect();
+        format!("[[route]]\npath = \"/many\"\nGET = {{ any = [{}] }}\n", scopes.join(", "))
+    };
+    assert!(problems_of(&format!("{FILE}{}", scopes(MAX_SCOPES))).is_empty());
+    let found = problems_of(&format!("{FILE}{}", scopes(MAX_SCOPES + 1)));
+    assert!(found[0].contains("expected at most 64 scopes"), "{found:?}");
 
     let padded = |size: usize| format!("{FILE}#{}", "x".repeat(size - FILE.len() - 1));
     assert!(problems_of(&padded(MAX_FILE)).is_empty());
