@@ -5,6 +5,7 @@
 
 pub(crate) mod file;
 pub(crate) mod forward;
+mod addresses;
 mod hosts;
 pub(crate) mod openapi;
 pub(crate) mod issuer;

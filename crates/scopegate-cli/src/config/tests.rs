@@ -6,8 +6,7 @@ use crate::config::forward::Field;
 use crate::config::problem::Problem;
 use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTES};
 use crate::gateway::Gateway;
-use crate::routes::access::Access;
-use crate::routes::access::MAX_SCOPES;
+use crate::routes::access::{Access, MAX_SCOPES};
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     Config::parse_with(text, None)
@@ -169,6 +168,16 @@ fn mistake_has_its_line_and_column() {
 fn grpc_address_without_port_is_mistake() {
     let found = problems_of(&format!("listen_grpc = \"127.0.0.1\"\n{FILE}"));
     assert!(found.len() == 1 && found[0].starts_with("1:15: expected an address"), "{found:?}");
+}
+
+#[test]
+fn ports_need_different_addresses() {
+    let found = problems("listen_admin = \"127.0.0.1:9002\"", "listen_admin = \"127.0.0.1:9000\"");
+    assert_eq!(found, ["2:16: expected each address once, found \"127.0.0.1:9000\" again"]);
+    let found = problems_of(&format!("listen_grpc = \"127.0.0.1:9002\"\n{FILE}"));
+    assert!(found.len() == 1 && found[0].starts_with("3:16: expected each address once"), "{found:?}");
+    // The system chooses another port for each 0.
+    assert!(problems_of(&FILE.replace(":9000", ":0").replace(":9002", ":0")).is_empty());
 }
 
 #[test]
