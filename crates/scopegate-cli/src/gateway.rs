@@ -188,7 +188,9 @@ impl fmt::Display for Unread {
             Self::UnknownEndpoint => write!(f, "expected a request to {PREFIX}"),
             Self::MissingHeader(name) => write!(f, "expected the header {name} of the gateway, found none"),
             Self::MalformedHeader(name) => write!(f, "expected one valid value in the header {name}"),
-            Self::MissingPart(name) => write!(f, "expected {name} in the message of the gateway, found none"),
+            Self::MissingPart(name) => {
+                write!(f, "expected a {name} in the message of the gateway, found none")
+            }
             Self::MalformedPart(name) => write!(f, "expected a valid {name} in the message of the gateway"),
             Self::AmbiguousPath(ambiguous) => fmt::Display::fmt(ambiguous, f),
         }
