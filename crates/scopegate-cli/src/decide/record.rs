@@ -1,8 +1,7 @@
 //! The record of each decision, in the log and in the metric.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::HeaderMap;
 use scopegate::http::{AcceptedRequest, Authorizer, Credentials, Rejection};
@@ -10,6 +9,7 @@ use scopegate::{Decision, Excerpt};
 
 use crate::decide::Unjudged;
 use crate::gateway::{Asked, Unread};
+use crate::log_limit::LogLimit;
 
 /// The reason why no rule decides about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,39 +96,4 @@ pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAd
     }
 }
 
-static UNTRUSTED: LogLimit = LogLimit { next: AtomicU64::new(0) };
-
-/// Allows one event in [`WINDOW`] seconds.
-struct LogLimit {
-    /// In seconds since 1970.
-    next: AtomicU64,
-}
-
-const WINDOW: u64 = 10;
-
-impl LogLimit {
-    fn allows_one(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        self.allows_one_at(now)
-    }
-
-    fn allows_one_at(&self, now: u64) -> bool {
-        let next = self.next.load(Ordering::Relaxed);
-        // A clock that was set back must not end the log.
-        let is_over = now >= next || now + WINDOW < next;
-        is_over
-            && self.next.compare_exchange(next, now + WINDOW, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_event_is_allowed_in_each_window() {
-        let limit = LogLimit { next: AtomicU64::new(0) };
-        let allowed: Vec<bool> = [100, 100, 109, 110, 119, 50, 51].map(|now| limit.allows_one_at(now)).into();
-        assert_eq!(allowed, [true, false, false, true, false, true, false]);
-    }
-}
+static UNTRUSTED: LogLimit = LogLimit::new();

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use scopegate_issuer::LocalIssuer;
 
 use crate::client::{Connection, get};
+use crate::program::program_with_files;
 use crate::service::{HEAD, Service, path, run, write};
 
 /// Returns a file that trusts this issuer.
@@ -241,4 +243,24 @@ async fn connections_of_untrusted_peers_are_bounded() {
     let mut further = Connection::open(&service.decisions).await;
     assert!(further.is_closed().await);
     assert_eq!(open.last_mut().unwrap().ask("GET", "/health", None).await.status, 403);
+}
+
+#[tokio::test]
+async fn lack_of_open_files_is_a_warning() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_as(program_with_files(40), "files", &config(local.issuer()));
+    let mut open = Vec::new();
+    // The system accepts further connections, which the service cannot.
+    for _ in 0..40 {
+        open.push(Connection::open(&service.decisions).await);
+    }
+    let started = Instant::now();
+    while !service.log().contains("WARN scopegate::serve::listener: connection not accepted error=") {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", service.log());
+        tokio::task::yield_now().await;
+    }
+    // The service goes on when it has files again.
+    drop(open);
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
 }
