@@ -12,6 +12,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = covered_spellings(config);
     warnings.extend(hosts_without_issuers(config));
     warnings.extend(unusual_methods(config));
+    warnings.extend(scopes_like_keywords(config));
     warnings
 }
 
@@ -60,4 +61,23 @@ fn unusual_methods(config: &Config) -> Vec<String> {
     let methods = config.routes.iter().flat_map(|route| &route.methods).map(|(method, _)| method.as_str());
     let unusual: BTreeSet<&str> = methods.filter(|method| !METHODS.contains(method)).collect();
     unusual.into_iter().map(|method| format!("{method} is an unusual method, which may be a typo")).collect()
+}
+
+/// Returns a warning for each scope that differs from a keyword in case only.
+fn scopes_like_keywords(config: &Config) -> Vec<String> {
+    let rules = config.routes.iter().flat_map(|route| &route.methods);
+    let scopes = rules.filter_map(|(_, access)| match access {
+        Access::Scopes(required) => Some(required.to_string()),
+        Access::Public | Access::Authenticated => None,
+    });
+    let like = |scope: &String, keyword: &str| scope != keyword && scope.eq_ignore_ascii_case(keyword);
+    let found: BTreeSet<String> =
+        scopes.filter(|scope| like(scope, "public") || like(scope, "authenticated")).collect();
+    let warning = |scope: String| {
+        format!(
+            "{scope:?} is the name of a scope, and {:?} is a rule without one",
+            scope.to_ascii_lowercase()
+        )
+    };
+    found.into_iter().map(warning).collect()
 }
