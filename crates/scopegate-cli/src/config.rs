@@ -4,6 +4,7 @@
 //! effect.
 
 pub(crate) mod file;
+mod text;
 pub(crate) mod forward;
 mod addresses;
 mod hosts;

@@ -10,7 +10,7 @@ use crate::config::reader::Text;
 pub(super) struct Addresses(Vec<SocketAddr>);
 
 impl Addresses {
-    /// Reads an address. `example` has another port than those of the other settings.
+    /// Reads an address. `example` is an address for the message.
     pub(super) fn read(
         &mut self,
         text: Option<Text<'_>>,

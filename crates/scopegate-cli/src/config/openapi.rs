@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::file::Unreadable;
 use crate::config::problem::Problems;
 use crate::config::public_url::PublicUrl;
 use crate::config::reader::Text;
+use crate::config::text::Unreadable;
 use crate::openapi;
 use crate::routes::route::Route;
 use crate::routes::table::Table;
