@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::settings::Config;
 use crate::routes::access::Access;
-use crate::routes::spellings;
+use crate::routes::spellings::{self, MAX_COVERED};
 use crate::routes::table::Table;
 
 /// Returns the warnings.
@@ -26,8 +26,9 @@ fn covered_spellings(config: &Config) -> Vec<String> {
             }
         }
     }
-    let covered = spellings::covered(&config.routes, &table).into_iter();
-    let warning = covered.filter_map(|covered| {
+    let covered = spellings::covered(&config.routes, &table);
+    let more = (covered.len() == MAX_COVERED).then(|| "further spellings are not listed".to_owned());
+    let warning = covered.into_iter().filter_map(|covered| {
         let (strict, by) = (config.routes.get(covered.strict)?, config.routes.get(covered.by)?);
         let (strict, by, spelling, kind) = (&strict.path, &by.path, &covered.spelling, covered.kind);
         Some(format!(
@@ -35,7 +36,7 @@ fn covered_spellings(config: &Config) -> Vec<String> {
              ({kind}): if the backend takes both for the same, add a route for it"
         ))
     });
-    warning.collect()
+    warning.chain(more).collect()
 }
 
 /// Returns a warning for each host whose tokens or whose routes are missing.
