@@ -28,7 +28,7 @@ use crate::serve::listener::Listener;
 use crate::serve::reload::Reloader;
 use crate::serve::signals::Signals;
 
-/// Decides for a gateway whether requests may pass
+/// Decisions for a gateway: which requests may pass
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Path of the configuration file
