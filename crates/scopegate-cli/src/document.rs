@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT, DATE, HeaderValue};
+use http::header::{ACCEPT, DATE, HeaderValue, LOCATION};
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpClients, HttpError, TransportSettings};
 use scopegate_proto::url::FetchUrl;
 
@@ -17,8 +18,21 @@ const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, app
 pub(crate) struct Document {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// The target of a redirect, which is not followed.
+    location: Option<Excerpt>,
     /// The time that the server's clock is ahead in seconds, if the response has a `Date`.
     pub(crate) seconds_ahead: Option<f64>,
+}
+
+impl Document {
+    /// Returns the message of a response with another status than 200.
+    pub(crate) fn unexpected_status(&self) -> String {
+        let found = format!("expected status 200, found {}", self.status);
+        match &self.location {
+            Some(location) => format!("{found} to {location}, and redirects are not followed"),
+            None => found,
+        }
+    }
 }
 
 /// The reason why there is no response.
@@ -54,8 +68,10 @@ impl Fetcher {
         let there = response.header(&DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let seconds_ahead = there.map(|there| ahead(there, here));
         let status = response.status().as_u16();
+        let location = response.header(&LOCATION).filter(|_| response.status().is_redirection());
+        let location = location.map(Excerpt::identifier);
         let body = response.body(MAX_DOCUMENT).await?.to_vec();
-        Ok(Document { status, body, seconds_ahead })
+        Ok(Document { status, body, location, seconds_ahead })
     }
 }
 

@@ -33,12 +33,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let keys = explain_jwks(&body, algorithms(&arguments.algorithms))
         .map_err(|error| Failure::rejected(format!("{source}: {}", with_causes(&error))))?;
     if arguments.json {
-        terminal::print(&format!("{:#}\n", as_json(&keys)));
+        terminal::print(&format!("{:#}\n", as_json(&keys))).map_err(|error| Failure::output(&error))?;
     } else {
         let terminal = Terminal::of_stdout();
         let usable = keys.iter().filter(|key| key.skipped.is_none()).count();
         let title = format!("{usable} of {} keys can verify tokens", keys.len());
-        terminal::print(&format!("{}\n{}", terminal.bold(&title), rows(terminal, &keys)));
+        terminal::print(&format!("{}\n{}", terminal.bold(&title), rows(terminal, &keys)))
+            .map_err(|error| Failure::output(&error))?;
     }
     Ok(if keys.iter().any(|key| key.skipped.is_none()) { Exit::Valid } else { Exit::Rejected })
 }
@@ -104,10 +105,11 @@ async fn fetch(source: &str) -> Result<Vec<u8>, Failure> {
     let response = Fetcher::new().get(&url).await.map_err(|error| unavailable(&error.0))?;
     match response.status {
         200 => Ok(response.body),
-        status @ 500.. => Err(unavailable(&format!("expected status 200, found {status}"))),
-        status => Err(Failure::rejected(format!(
-            "{}: expected status 200, found {status}; for the URL of an issuer, use `scopegate doctor`",
-            url.without_query()
+        500.. => Err(unavailable(&response.unexpected_status())),
+        _ => Err(Failure::rejected(format!(
+            "{}: {}; for the URL of an issuer, use `scopegate doctor`",
+            url.without_query(),
+            response.unexpected_status()
         ))),
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if !token.missing_scopes().is_empty() {
         terminal::note(&format!("the token lacks the scopes {}", token.missing_scopes()));
     }
-    terminal::print(&format!("{}\n", token.secret()));
+    terminal::print(&format!("{}\n", token.secret())).map_err(|error| Failure::output(&error))?;
     Ok(Exit::Valid)
 }
 
