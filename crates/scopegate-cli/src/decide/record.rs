@@ -83,7 +83,12 @@ pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAd
             tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
         }
         Reason::Unread(unread @ (Unread::MissingHeader(_) | Unread::MissingPart(_))) => {
-            tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+            // With hosts, a request without `Host` may cause it.
+            if MISCONFIGURED.allows_one() {
+                tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+            } else {
+                tracing::debug!(reason = code, error = %unread, "gateway is misconfigured");
+            }
         }
         Reason::Unread(unread) => {
             tracing::info!(reason = code, method, path, error = %unread, "request rejected without a rule");
@@ -97,3 +102,4 @@ pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAd
 }
 
 static UNTRUSTED: LogLimit = LogLimit::new();
+static MISCONFIGURED: LogLimit = LogLimit::new();
