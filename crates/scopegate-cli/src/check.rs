@@ -10,7 +10,7 @@ use crate::config::file;
 use crate::config::settings::Config;
 use crate::exit::Exit;
 
-/// Checks a configuration file
+/// Mistakes and warnings of a configuration file
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Path of the configuration file

@@ -4,7 +4,9 @@
 //! effect.
 
 pub(crate) mod file;
+mod text;
 pub(crate) mod forward;
+mod addresses;
 mod hosts;
 pub(crate) mod openapi;
 pub(crate) mod issuer;

@@ -74,7 +74,7 @@ pub(crate) async fn answer(live: &Live, question: Question<'_>, peer: IpAddr) ->
 pub(crate) fn admits(live: &Live, peer: IpAddr) -> bool {
     let is_trusted = live.rules().trusted_proxies.contain(peer);
     if !is_trusted {
-        record::unjudged(&Unjudged { reason: Reason::UntrustedPeer, asked: None }, peer);
+        record::unjudged(&Unjudged { reason: Reason::UntrustedPeer, asked: None }, None, peer);
     }
     is_trusted
 }
@@ -120,14 +120,15 @@ fn respond(
         }
         // A rule that requires a token has always a result.
         (Ok(Judged { asked, .. }), None) => {
-            reject(&Unjudged { reason: Reason::NoRule("result"), asked: Some(asked) }, arrival)
+            let unjudged = Unjudged { reason: Reason::NoRule("result"), asked: Some(asked) };
+            reject(&unjudged, question.sent_path(rules.gateway), arrival)
         }
-        (Err(unjudged), _) => reject(&unjudged, arrival),
+        (Err(unjudged), _) => reject(&unjudged, question.sent_path(rules.gateway), arrival),
     }
 }
 
-fn reject(unjudged: &Unjudged, arrival: Arrival) -> Answer {
-    record::unjudged(unjudged, arrival.peer);
+fn reject(unjudged: &Unjudged, sent_path: Option<&[u8]>, arrival: Arrival) -> Answer {
+    record::unjudged(unjudged, sent_path, arrival.peer);
     let (status, detail) = unjudged.response();
     let response = Problem::new(status, detail).into_response();
     Answer::Unjudged { reason: unjudged.reason.as_str(), response }

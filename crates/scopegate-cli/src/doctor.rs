@@ -52,11 +52,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             reports.push(json!({ "issuer": issuer.written(), "steps": steps.as_json() }));
         } else {
             let title = terminal.bold(issuer.written());
-            terminal::print(&format!("{title}\n{}\n", steps.as_text(terminal)));
+            terminal::print(&format!("{title}\n{}\n", steps.as_text(terminal)))
+                .map_err(|error| Failure::output(&error))?;
         }
     }
     if arguments.json {
-        terminal::print(&format!("{:#}\n", Value::Array(reports)));
+        terminal::print(&format!("{:#}\n", Value::Array(reports)))
+            .map_err(|error| Failure::output(&error))?;
     }
     Ok(exit)
 }
@@ -71,10 +73,8 @@ async fn examine(fetcher: &Fetcher, issuer: &FetchUrl, algorithms: &[Algorithm],
     };
     match response.status {
         200 => {}
-        status @ 500.. => {
-            return steps.undecidable("keys", format!("{shown}: expected status 200, found {status}"));
-        }
-        status => return steps.failed("keys", format!("{shown}: expected status 200, found {status}")),
+        500.. => return steps.undecidable("keys", format!("{shown}: {}", response.unexpected_status())),
+        _ => return steps.failed("keys", format!("{shown}: {}", response.unexpected_status())),
     }
     match explain_jwks(&response.body, algorithms) {
         Err(error) => steps.failed("keys", format!("{shown}: {}", with_causes(&error))),

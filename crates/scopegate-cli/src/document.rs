@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT, DATE, HeaderValue};
+use http::header::{ACCEPT, DATE, HeaderValue, LOCATION};
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpClients, HttpError, TransportSettings};
 use scopegate_proto::url::FetchUrl;
 
 use crate::exit::{Failure, with_causes};
 
 /// Maximum length of a document in bytes. The verifier has the same limit.
-const MAX_BODY: usize = 256 * 1024;
+pub(crate) const MAX_DOCUMENT: usize = 256 * 1024;
 
 const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, application/jwk-set+json");
 
@@ -17,8 +18,21 @@ const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, app
 pub(crate) struct Document {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// The target of a redirect, which is not followed.
+    location: Option<Excerpt>,
     /// The time that the server's clock is ahead in seconds, if the response has a `Date`.
     pub(crate) seconds_ahead: Option<f64>,
+}
+
+impl Document {
+    /// Returns the message of a response with another status than 200.
+    pub(crate) fn unexpected_status(&self) -> String {
+        let found = format!("expected status 200, found {}", self.status);
+        match &self.location {
+            Some(location) => format!("{found} to {location}, and redirects are not followed"),
+            None => found,
+        }
+    }
 }
 
 /// The reason why there is no response.
@@ -54,8 +68,10 @@ impl Fetcher {
         let there = response.header(&DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let seconds_ahead = there.map(|there| ahead(there, here));
         let status = response.status().as_u16();
-        let body = response.body(MAX_BODY).await?.to_vec();
-        Ok(Document { status, body, seconds_ahead })
+        let location = response.header(&LOCATION).filter(|_| response.status().is_redirection());
+        let location = location.map(Excerpt::identifier);
+        let body = response.body(MAX_DOCUMENT).await?.to_vec();
+        Ok(Document { status, body, location, seconds_ahead })
     }
 }
 

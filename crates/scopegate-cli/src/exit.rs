@@ -1,6 +1,7 @@
 //! The exit codes of all commands.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use crate::terminal;
@@ -53,6 +54,11 @@ impl Failure {
     /// A server does not respond, or not as expected.
     pub(crate) fn undecidable(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Undecidable }
+    }
+
+    /// Standard output cannot be written.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::failed(format!("standard output: {error}"))
     }
 
     /// The system lacks something that the program needs.

@@ -130,7 +130,7 @@ async fn explain_token(arguments: &Arguments, now: At) -> Result<Exit, Failure> 
         mistake,
         now,
     };
-    Ok(outcome.print(arguments))
+    outcome.print(arguments)
 }
 
 /// Explains the decision of a service about a request.
@@ -159,14 +159,14 @@ async fn explain_request(arguments: &Arguments, service: &Service, now: At) -> R
         mistake,
         now,
     };
-    Ok(outcome.print(arguments))
+    outcome.print(arguments)
 }
 
 fn token(arguments: &Arguments) -> Result<Token, Failure> {
     match (&arguments.token, &arguments.file) {
         (Some(token), _) => {
             terminal::note("the token is in the history of the shell now: prefer standard input or --file");
-            Ok(input::token_in(token))
+            input::of_argument(token)
         }
         (None, Some(file)) => input::from_file(file),
         (None, None) => input::from_stdin(),
@@ -221,14 +221,14 @@ async fn wait_for_keys(verifier: &Verifier, name: Option<&str>) -> Option<String
 }
 
 impl Outcome<'_> {
-    fn print(&self, arguments: &Arguments) -> Exit {
+    fn print(&self, arguments: &Arguments) -> Result<Exit, Failure> {
         let text = if arguments.json {
             json::report(self, arguments.show)
         } else {
             report::report(self, Terminal::of_stdout(), arguments.show)
         };
-        terminal::print(&text);
-        self.verdict().1
+        terminal::print(&text).map_err(|error| Failure::output(&error))?;
+        Ok(self.verdict().1)
     }
 
     /// Returns the status and the code of a rejection.

@@ -83,6 +83,19 @@ impl Gateway {
         Ok(Asked { method, path, host })
     }
 
+    /// Returns the path as sent, for the log, or the unknown path of an endpoint. It may be ambiguous. A
+    /// query may have a secret, so there is none.
+    fn sent_path(self, request: &Parts) -> Option<&[u8]> {
+        let endpoint = request.uri.path();
+        match self.headers() {
+            Some([_, target, _]) if endpoint == PREFIX => {
+                one_value(&request.headers, target).ok().map(|value| without_query(value.as_bytes()))
+            }
+            Some(_) => Some(endpoint.as_bytes()),
+            None => Some(endpoint.strip_prefix(PREFIX).unwrap_or(endpoint).as_bytes()),
+        }
+    }
+
     /// Returns the question that this gateway asks about a request.
     ///
     /// # Errors
@@ -117,6 +130,11 @@ fn one_value<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h Heade
         return Err(Unread::MalformedHeader(name));
     }
     Ok(value)
+}
+
+/// Returns a target up to the query or the fragment.
+fn without_query(target: &[u8]) -> &[u8] {
+    target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default()
 }
 
 /// Returns the host of a header's value, by the rules for `Host`.
@@ -170,7 +188,9 @@ impl fmt::Display for Unread {
             Self::UnknownEndpoint => write!(f, "expected a request to {PREFIX}"),
             Self::MissingHeader(name) => write!(f, "expected the header {name} of the gateway, found none"),
             Self::MalformedHeader(name) => write!(f, "expected one valid value in the header {name}"),
-            Self::MissingPart(name) => write!(f, "expected {name} in the message of the gateway, found none"),
+            Self::MissingPart(name) => {
+                write!(f, "expected a {name} in the message of the gateway, found none")
+            }
             Self::MalformedPart(name) => write!(f, "expected a valid {name} in the message of the gateway"),
             Self::AmbiguousPath(ambiguous) => fmt::Display::fmt(ambiguous, f),
         }

@@ -1,11 +1,14 @@
 //! `scopegate keys`: which keys of a key set can verify tokens, and why the others cannot.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use clap::Args;
 use scopegate::{Algorithm, ExplainedKey, explain_jwks};
 use scopegate_proto::excerpt::Excerpt;
 use serde_json::json;
 
-use crate::document::{self, Fetcher};
+use crate::document::{self, Fetcher, MAX_DOCUMENT};
 use crate::exit::{Exit, Failure, with_causes};
 use crate::terminal::{self, Mark, Terminal};
 
@@ -30,12 +33,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let keys = explain_jwks(&body, algorithms(&arguments.algorithms))
         .map_err(|error| Failure::rejected(format!("{source}: {}", with_causes(&error))))?;
     if arguments.json {
-        terminal::print(&format!("{:#}\n", as_json(&keys)));
+        terminal::print(&format!("{:#}\n", as_json(&keys))).map_err(|error| Failure::output(&error))?;
     } else {
         let terminal = Terminal::of_stdout();
         let usable = keys.iter().filter(|key| key.skipped.is_none()).count();
         let title = format!("{usable} of {} keys can verify tokens", keys.len());
-        terminal::print(&format!("{}\n{}", terminal.bold(&title), rows(terminal, &keys)));
+        terminal::print(&format!("{}\n{}", terminal.bold(&title), rows(terminal, &keys)))
+            .map_err(|error| Failure::output(&error))?;
     }
     Ok(if keys.iter().any(|key| key.skipped.is_none()) { Exit::Valid } else { Exit::Rejected })
 }
@@ -45,8 +49,17 @@ pub(crate) fn is_url(source: &str) -> bool {
     source.starts_with("https://") || source.starts_with("http://")
 }
 
+/// Reads a file that is no longer than a fetched document.
 pub(crate) fn read(file: &str) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| Failure::usage(format!("{file}: cannot read file: {error}")))
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_DOCUMENT + 1).unwrap_or(u64::MAX);
+    File::open(file)
+        .and_then(|open| open.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| Failure::usage(format!("{file}: cannot read file: {error}")))?;
+    if bytes.len() > MAX_DOCUMENT {
+        return Err(Failure::usage(format!("{file}: expected at most {MAX_DOCUMENT} bytes, found more")));
+    }
+    Ok(bytes)
 }
 
 /// Returns the listed algorithms, or the default ones.
@@ -92,10 +105,11 @@ async fn fetch(source: &str) -> Result<Vec<u8>, Failure> {
     let response = Fetcher::new().get(&url).await.map_err(|error| unavailable(&error.0))?;
     match response.status {
         200 => Ok(response.body),
-        status @ 500.. => Err(unavailable(&format!("expected status 200, found {status}"))),
-        status => Err(Failure::rejected(format!(
-            "{}: expected status 200, found {status}; for the URL of an issuer, use `scopegate doctor`",
-            url.without_query()
+        500.. => Err(unavailable(&response.unexpected_status())),
+        _ => Err(Failure::rejected(format!(
+            "{}: {}; for the URL of an issuer, use `scopegate doctor`",
+            url.without_query(),
+            response.unexpected_status()
         ))),
     }
 }

@@ -17,6 +17,7 @@ mod token;
 mod issuer;
 mod document;
 mod terminal;
+mod log_limit;
 mod exit;
 
 use std::process::ExitCode;

@@ -28,7 +28,7 @@ use crate::serve::listener::Listener;
 use crate::serve::reload::Reloader;
 use crate::serve::signals::Signals;
 
-/// Decides for a gateway whether requests may pass
+/// Decisions for a gateway: which requests may pass
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Path of the configuration file
@@ -50,15 +50,14 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format_args!("no runtime: {error}"), Exit::Failed),
     };
-    runtime.block_on(serve(arguments))
+    let exit = runtime.block_on(serve(arguments));
+    // A drop would wait for a read of the file, which may never end.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(arguments: &Arguments) -> Exit {
     let (path, source) = (arguments.config.clone(), file::source(&arguments.config));
-    let source = match source {
-        Ok(source) => source,
-        Err(error) => return failed(&error, Exit::Usage),
-    };
     let config = match reload::parse(path.clone(), source.clone()).await {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),

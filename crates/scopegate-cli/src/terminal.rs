@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 /// The width of lines if the environment has no `COLUMNS`.
 const WIDTH: usize = 80;
@@ -88,10 +88,17 @@ pub(crate) fn unbroken(text: &str) -> String {
     text.replace(' ', NO_BREAK)
 }
 
-/// Writes to standard output. A closed pipe, for example after `head`, is no failure.
-pub(crate) fn print(text: &str) {
+/// Writes to standard output.
+///
+/// # Errors
+/// Returns the error of the system, for example if a disk is full. A closed pipe, for example after
+/// `head`, is none.
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a line to standard error.

@@ -1,5 +1,6 @@
 //! `scopegate token`: an access token for a client, for curl and scripts.
 
+use std::env::VarError;
 use std::io::{self, Read as _};
 
 use clap::{ArgGroup, Args};
@@ -76,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if !token.missing_scopes().is_empty() {
         terminal::note(&format!("the token lacks the scopes {}", token.missing_scopes()));
     }
-    terminal::print(&format!("{}\n", token.secret()));
+    terminal::print(&format!("{}\n", token.secret())).map_err(|error| Failure::output(&error))?;
     Ok(Exit::Valid)
 }
 
@@ -84,15 +85,23 @@ fn secret(arguments: &Arguments) -> Result<String, Failure> {
     let secret = if arguments.secret_stdin {
         let mut text = String::new();
         io::stdin()
-            .take(MAX_SECRET)
+            .take(MAX_SECRET + 1)
             .read_to_string(&mut text)
             .map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+        if text.len() as u64 > MAX_SECRET {
+            let expected = format!("expected a secret of at most {MAX_SECRET} bytes, found more");
+            return Err(Failure::usage(format!("standard input: {expected}")));
+        }
         text.trim_end_matches(['\r', '\n']).to_owned()
     } else {
         let name = &arguments.secret_env;
-        std::env::var(name).map_err(|_| {
+        std::env::var(name).map_err(|error| {
+            let found = match error {
+                VarError::NotPresent => "none",
+                VarError::NotUnicode(_) => "bytes that are not UTF-8",
+            };
             Failure::usage(format!(
-                "expected the client's secret in the environment variable {name}, found none; \
+                "expected the client's secret in the environment variable {name}, found {found}; \
                  use --secret-env NAME or --secret-stdin"
             ))
         })?

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::settings::Config;
 use crate::routes::access::Access;
-use crate::routes::spellings;
+use crate::routes::spellings::{self, MAX_COVERED};
 use crate::routes::table::Table;
 
 /// Returns the warnings.
@@ -12,6 +12,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = covered_spellings(config);
     warnings.extend(hosts_without_issuers(config));
     warnings.extend(unusual_methods(config));
+    warnings.extend(scopes_like_keywords(config));
     warnings
 }
 
@@ -25,8 +26,9 @@ fn covered_spellings(config: &Config) -> Vec<String> {
             }
         }
     }
-    let covered = spellings::covered(&config.routes, &table).into_iter();
-    let warning = covered.filter_map(|covered| {
+    let covered = spellings::covered(&config.routes, &table);
+    let more = (covered.len() == MAX_COVERED).then(|| "further spellings are not listed".to_owned());
+    let warning = covered.into_iter().filter_map(|covered| {
         let (strict, by) = (config.routes.get(covered.strict)?, config.routes.get(covered.by)?);
         let (strict, by, spelling, kind) = (&strict.path, &by.path, &covered.spelling, covered.kind);
         Some(format!(
@@ -34,7 +36,7 @@ fn covered_spellings(config: &Config) -> Vec<String> {
              ({kind}): if the backend takes both for the same, add a route for it"
         ))
     });
-    warning.collect()
+    warning.chain(more).collect()
 }
 
 /// Returns a warning for each host whose tokens or whose routes are missing.
@@ -60,4 +62,23 @@ fn unusual_methods(config: &Config) -> Vec<String> {
     let methods = config.routes.iter().flat_map(|route| &route.methods).map(|(method, _)| method.as_str());
     let unusual: BTreeSet<&str> = methods.filter(|method| !METHODS.contains(method)).collect();
     unusual.into_iter().map(|method| format!("{method} is an unusual method, which may be a typo")).collect()
+}
+
+/// Returns a warning for each scope that differs from a keyword in case only.
+fn scopes_like_keywords(config: &Config) -> Vec<String> {
+    let rules = config.routes.iter().flat_map(|route| &route.methods);
+    let scopes = rules.filter_map(|(_, access)| match access {
+        Access::Scopes(required) => Some(required.to_string()),
+        Access::Public | Access::Authenticated => None,
+    });
+    let like = |scope: &String, keyword: &str| scope != keyword && scope.eq_ignore_ascii_case(keyword);
+    let found: BTreeSet<String> =
+        scopes.filter(|scope| like(scope, "public") || like(scope, "authenticated")).collect();
+    let warning = |scope: String| {
+        format!(
+            "{scope:?} is the name of a scope, and {:?} is a rule without one",
+            scope.to_ascii_lowercase()
+        )
+    };
+    found.into_iter().map(warning).collect()
 }

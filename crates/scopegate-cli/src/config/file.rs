@@ -1,13 +1,12 @@
 //! The file itself: reading it, and the report of its mistakes.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::config::openapi::{self, Document};
 use crate::config::problem::Problem;
 use crate::config::settings::{Config, MAX_FILE};
+use crate::config::text::{self, Unreadable};
 use crate::openapi::MAX_DOCUMENT;
 
 /// The reason why a file has no configuration.
@@ -19,45 +18,37 @@ pub(crate) struct Invalid {
 
 #[derive(Debug)]
 enum Reason {
-    Unreadable(io::Error),
+    /// There is no text.
+    Unreadable(Unreadable),
     Mistakes(Vec<Problem>),
 }
 
 /// Reads a configuration.
 pub(crate) fn read(file: &Path) -> Result<Config, Invalid> {
-    parse(file, &source(file)?)
+    parse(file, &source(file))
 }
 
-/// The text of a configuration, and the OpenAPI document that it names.
+/// The text of a configuration, and the OpenAPI document that it names. A file that cannot be read is a
+/// source too, so that a reload sees it like any other change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
-    text: String,
+    text: Result<String, Unreadable>,
     document: Option<Document>,
 }
 
-/// Reads the text of a file, and the document that it names. A longer text than the limit is cut, and
-/// then rejected by [`parse`].
-pub(crate) fn source(file: &Path) -> Result<Source, Invalid> {
-    let text = text(file, MAX_FILE);
-    let text = text.map_err(|error| Invalid { file: file.to_owned(), reason: Reason::Unreadable(error) })?;
-    let document = openapi::path_of(&text, file).map(|path| {
-        let text = self::text(&path, MAX_DOCUMENT).map_err(|error| error.to_string());
-        Document { text }
-    });
-    Ok(Source { text, document })
-}
-
-fn text(file: &Path, max: usize) -> io::Result<String> {
-    let mut text = String::new();
-    let limit = u64::try_from(max + 1).unwrap_or(u64::MAX);
-    File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))?;
-    Ok(text)
+/// Reads the text of a file, and the document that it names.
+pub(crate) fn source(file: &Path) -> Source {
+    let text = text::read(file, MAX_FILE);
+    let path = text.as_ref().ok().and_then(|text| openapi::path_of(text, file));
+    let document = path.map(|path| Document { text: text::read(&path, MAX_DOCUMENT) });
+    Source { text, document }
 }
 
 /// Parses the texts of a file.
 pub(crate) fn parse(file: &Path, source: &Source) -> Result<Config, Invalid> {
-    Config::parse_with(&source.text, source.document.as_ref())
-        .map_err(|problems| Invalid { file: file.to_owned(), reason: Reason::Mistakes(problems) })
+    let invalid = |reason| Invalid { file: file.to_owned(), reason };
+    let text = source.text.as_ref().map_err(|error| invalid(Reason::Unreadable(error.clone())))?;
+    Config::parse_with(text, source.document.as_ref()).map_err(|problems| invalid(Reason::Mistakes(problems)))
 }
 
 /// Writes one line for each mistake: `FILE:LINE:COLUMN: message`.
@@ -65,7 +56,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
         match &self.reason {
-            Reason::Unreadable(error) => writeln!(f, "{file}: cannot read file: {error}"),
+            Reason::Unreadable(error) => writeln!(f, "{file}:{error}"),
             Reason::Mistakes(problems) => {
                 problems.iter().try_for_each(|problem| writeln!(f, "{file}:{problem}"))
             }

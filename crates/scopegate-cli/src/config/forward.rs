@@ -32,18 +32,27 @@ const FIELDS: [(&str, Field); 6] = [
 ];
 
 /// Headers with a meaning of their own, in a response or in a request.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 24] = [
     "authorization",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
+    "cookie",
+    "date",
     "dpop",
     "dpop-nonce",
+    "expect",
     "host",
     "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
     "retry-after",
+    "set-cookie",
     "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
     "www-authenticate",
@@ -130,7 +139,8 @@ mod tests {
         for text in ["X_Auth", "", "X Auth", "X-Auth\u{e9}", "X-Auth:"] {
             assert_eq!(header_name(text), Err(InvalidForward::Name), "{text}");
         }
-        for text in ["Authorization", "host", "X-Auth-Path", "Connection"] {
+        let others = ["Content-Encoding", "Set-Cookie", "Proxy-Connection", "Trailer"];
+        for text in ["Authorization", "host", "X-Auth-Path", "Connection"].into_iter().chain(others) {
             assert_eq!(header_name(text), Err(InvalidForward::Reserved), "{text}");
         }
         assert_eq!(Field::parse("subject"), Err(InvalidForward::Field));

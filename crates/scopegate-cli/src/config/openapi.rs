@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use crate::config::problem::Problems;
 use crate::config::public_url::PublicUrl;
 use crate::config::reader::Text;
+use crate::config::text::Unreadable;
 use crate::openapi;
 use crate::routes::route::Route;
 use crate::routes::table::Table;
@@ -15,8 +16,7 @@ use crate::routes::table::Table;
 /// An OpenAPI document beside the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// The text, or the reason why it cannot be read.
-    pub(super) text: Result<String, String>,
+    pub(super) text: Result<String, Unreadable>,
 }
 
 /// Returns the path of the document that a configuration names. A relative path begins at the file.
@@ -45,7 +45,7 @@ pub(super) fn routes(
     let text = match document.map(|document| &document.text) {
         Some(Ok(text)) => text,
         Some(Err(error)) => {
-            report(format_args!(" cannot read file: {error}"));
+            report(format_args!("{error}"));
             return Vec::new();
         }
         None => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::string::FromUtf8Error;
 
 /// A mistake, with the line and the column of its first character. Both begin at 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl<'t> Problems<'t> {
     /// Adds a mistake at this place. Further ones than the limit are dropped.
     pub(super) fn add(&mut self, span: &Range<usize>, message: impl fmt::Display) {
         if self.found.len() < MAX_PROBLEMS {
-            self.found.push((span.start, message.to_string()));
+            self.found.push((span.start, printable(&message.to_string())));
         }
     }
 
@@ -56,6 +57,22 @@ impl<'t> Problems<'t> {
     }
 }
 
+/// Returns the message without control characters, which may forge a line of the log. They come from
+/// keys of the file and of the OpenAPI document.
+fn printable(message: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
+    message.chars().map(shown).collect()
+}
+
+/// Returns the mistake of a text that is not UTF-8.
+pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
+    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default());
+    let (line, column) = place(&before, at);
+    let found = bytes.get(at).copied().unwrap_or_default();
+    Problem { line, column, message: format!("expected UTF-8, found the byte {found:#04x}") }
+}
+
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -72,6 +89,26 @@ mod tests {
         let text = "a = 1\n\"é\" = x\n";
         for (at, expected) in [(0, (1, 1)), (4, (1, 5)), (6, (2, 1)), (10, (2, 4)), (text.len(), (3, 1))] {
             assert_eq!(place(text, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let mut problems = Problems::new("a");
+        problems.add(&(0..1), "found `a\n\u{1b}[31mé`");
+        assert_eq!(problems.into_vec()[0].message, "found `a\\u{a}\\u{1b}[31mé`");
+    }
+
+    #[test]
+    fn byte_that_is_not_utf8_has_its_place() {
+        for (bytes, line, column, found) in [
+            (&b"a = 1\n\xc3\xa9 = \"\xff\"\n"[..], 2, 6, "0xff"),
+            (b"\xe9", 1, 1, "0xe9"),
+            (b"a\n\xc3", 2, 1, "0xc3"),
+        ] {
+            let problem = not_utf8(&String::from_utf8(bytes.to_vec()).unwrap_err());
+            assert_eq!((problem.line, problem.column), (line, column), "{bytes:?}");
+            assert_eq!(problem.message, format!("expected UTF-8, found the byte {found}"));
         }
     }
 

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use crate::config::problem::Problems;
 use crate::config::reader::{self, Reader, Text};
-use crate::routes::access::Access;
+use crate::routes::access::{Access, MAX_SCOPES};
 use crate::routes::pattern;
 use crate::routes::route::Route;
 
@@ -70,7 +70,10 @@ fn scopes(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Requirem
     let (all, any) = (table.strings("all", problems), table.strings("any", problems));
     table.finish(problems);
     let mut requirements = |texts: &[Text<'_>]| -> Vec<Requirement> {
-        texts.iter().filter_map(|text| scope(text, problems)).collect()
+        if let Some(further) = texts.get(MAX_SCOPES) {
+            problems.add(&further.span, format_args!("expected at most {MAX_SCOPES} scopes, found more"));
+        }
+        texts.iter().take(MAX_SCOPES).filter_map(|text| scope(text, problems)).collect()
     };
     match (all, any) {
         (Some(all), None) => Some(all_of(requirements(&all))),

@@ -8,6 +8,7 @@ use scopegate::Dpop;
 use scopegate::http::TrustedProxies;
 use toml::de::DeTable;
 
+use crate::config::addresses::Addresses;
 use crate::config::forward::{self, Field, Forward};
 use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
@@ -92,12 +93,13 @@ impl Config {
 }
 
 fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Problems<'_>) -> Option<Config> {
+    let mut addresses = Addresses::default();
     let listen = table.required("listen", problems);
-    let listen = parsed(listen, "an address and a port, such as \"127.0.0.1:9000\"", problems);
+    let listen = addresses.read(listen, "127.0.0.1:9000", problems);
     let listen_grpc = table.string("listen_grpc", problems);
-    let listen_grpc = parsed(listen_grpc, "an address and a port, such as \"127.0.0.1:9001\"", problems);
+    let listen_grpc = addresses.read(listen_grpc, "127.0.0.1:9001", problems);
     let listen_admin = table.string("listen_admin", problems);
-    let listen_admin = parsed(listen_admin, "an address and a port, such as \"127.0.0.1:9002\"", problems);
+    let listen_admin = addresses.read(listen_admin, "127.0.0.1:9002", problems);
     let public_url = table.required("public_url", problems);
     let gateway = table.required("gateway", problems);
     let proxies = table.required_strings("trusted_proxies", problems);
@@ -238,15 +240,6 @@ fn trusted(texts: &[Text<'_>], problems: &mut Problems<'_>) -> Option<TrustedPro
         problems.add(&further.span, format_args!("expected at most {MAX_PROXIES} trusted proxies"));
     }
     TrustedProxies::new(texts.iter().map(|text| text.text)).ok()
-}
-
-fn parsed(text: Option<Text<'_>>, expected: &str, problems: &mut Problems<'_>) -> Option<SocketAddr> {
-    let Text { text, span } = text?;
-    if let Ok(address) = text.parse() {
-        return Some(address);
-    }
-    problems.add(&span, format_args!("expected {expected}, found {text:?}"));
-    None
 }
 
 fn valid<T, E: std::fmt::Display>(

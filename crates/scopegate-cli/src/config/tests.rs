@@ -6,7 +6,7 @@ use crate::config::forward::Field;
 use crate::config::problem::Problem;
 use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTES};
 use crate::gateway::Gateway;
-use crate::routes::access::Access;
+use crate::routes::access::{Access, MAX_SCOPES};
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     Config::parse_with(text, None)
@@ -171,6 +171,16 @@ fn grpc_address_without_port_is_mistake() {
 }
 
 #[test]
+fn ports_need_different_addresses() {
+    let found = problems("listen_admin = \"127.0.0.1:9002\"", "listen_admin = \"127.0.0.1:9000\"");
+    assert_eq!(found, ["2:16: expected each address once, found \"127.0.0.1:9000\" again"]);
+    let found = problems_of(&format!("listen_grpc = \"127.0.0.1:9002\"\n{FILE}"));
+    assert!(found.len() == 1 && found[0].starts_with("3:16: expected each address once"), "{found:?}");
+    // The system chooses another port for each 0.
+    assert!(problems_of(&FILE.replace(":9000", ":0").replace(":9002", ":0")).is_empty());
+}
+
+#[test]
 fn all_mistakes_are_reported_in_order() {
     let text = FILE.replace("\"nginx\"", "\"apache\"").replace("orders/read\"\nPOST", "orders read\"\nPOST");
     let found = problems_of(&format!("listen_quic = \"127.0.0.1:9001\"\n{text}"));
@@ -257,6 +267,14 @@ fn size_of_file_and_lists_is_bounded() {
     };
     let found = problems_of(&with(&issuer, MAX_ISSUERS - 1));
     assert!(found[0].contains("expected at most 1000 tables `[[issuer]]`"), "{found:?}");
+
+    let scopes = |count: usize| {
+        let scopes: Vec<String> = (0..count).map(|number| format!("\"s{number}\"")).collect();
+        format!("[[route]]\npath = \"/many\"\nGET = {{ any = [{}] }}\n", scopes.join(", "))
+    };
+    assert!(problems_of(&format!("{FILE}{}", scopes(MAX_SCOPES))).is_empty());
+    let found = problems_of(&format!("{FILE}{}", scopes(MAX_SCOPES + 1)));
+    assert!(found[0].contains("expected at most 64 scopes"), "{found:?}");
 
     let padded = |size: usize| format!("{FILE}#{}", "x".repeat(size - FILE.len() - 1));
     assert!(problems_of(&padded(MAX_FILE)).is_empty());

@@ -1,8 +1,7 @@
 //! The record of each decision, in the log and in the metric.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::HeaderMap;
 use scopegate::http::{AcceptedRequest, Authorizer, Credentials, Rejection};
@@ -10,6 +9,7 @@ use scopegate::{Decision, Excerpt};
 
 use crate::decide::Unjudged;
 use crate::gateway::{Asked, Unread};
+use crate::log_limit::LogLimit;
 
 /// The reason why no rule decides about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +61,19 @@ pub(super) fn public() {
 }
 
 /// Records a request that no rule decides about. Values of the request are excerpts.
+///
+/// `sent_path` is the path as the gateway has sent it, for a path that cannot be judged.
 #[cold]
-pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
+pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAddr) {
     let Unjudged { reason, asked } = unjudged;
     let code = reason.as_str();
     metrics::counter!("scopegate_requests_total", "decision" => "rejected", "reason" => code).increment(1);
     let method = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.method.as_str())));
-    let path = asked.as_ref().map(|asked| tracing::field::display(Excerpt::new(asked.path.as_str())));
+    let path = match asked {
+        Some(asked) => Some(Excerpt::identifier(asked.path.as_str())),
+        None => sent_path.map(|path| Excerpt::identifier(&String::from_utf8_lossy(path))),
+    };
+    let path = path.map(tracing::field::display);
     match *reason {
         // Any peer can cause it.
         Reason::UntrustedPeer if !UNTRUSTED.allows_one() => {
@@ -77,7 +83,12 @@ pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
             tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
         }
         Reason::Unread(unread @ (Unread::MissingHeader(_) | Unread::MissingPart(_))) => {
-            tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+            // With hosts, a request without `Host` may cause it.
+            if MISCONFIGURED.allows_one() {
+                tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+            } else {
+                tracing::debug!(reason = code, error = %unread, "gateway is misconfigured");
+            }
         }
         Reason::Unread(unread) => {
             tracing::info!(reason = code, method, path, error = %unread, "request rejected without a rule");
@@ -90,39 +101,5 @@ pub(super) fn unjudged(unjudged: &Unjudged, peer: IpAddr) {
     }
 }
 
-static UNTRUSTED: LogLimit = LogLimit { next: AtomicU64::new(0) };
-
-/// Allows one event in [`WINDOW`] seconds.
-struct LogLimit {
-    /// In seconds since 1970.
-    next: AtomicU64,
-}
-
-const WINDOW: u64 = 10;
-
-impl LogLimit {
-    fn allows_one(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        self.allows_one_at(now)
-    }
-
-    fn allows_one_at(&self, now: u64) -> bool {
-        let next = self.next.load(Ordering::Relaxed);
-        // A clock that was set back must not end the log.
-        let is_over = now >= next || now + WINDOW < next;
-        is_over
-            && self.next.compare_exchange(next, now + WINDOW, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_event_is_allowed_in_each_window() {
-        let limit = LogLimit { next: AtomicU64::new(0) };
-        let allowed: Vec<bool> = [100, 100, 109, 110, 119, 50, 51].map(|now| limit.allows_one_at(now)).into();
-        assert_eq!(allowed, [true, false, false, true, false, true, false]);
-    }
-}
+static UNTRUSTED: LogLimit = LogLimit::new();
+static MISCONFIGURED: LogLimit = LogLimit::new();

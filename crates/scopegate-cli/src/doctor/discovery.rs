@@ -23,11 +23,11 @@ pub(super) async fn discover(
                 is_undecidable = true;
                 failures.push(text(&reason));
             }
-            Ok(Document { status: status @ 500.., .. }) => {
+            Ok(response @ Document { status: 500.., .. }) => {
                 is_undecidable = true;
-                failures.push(text(&format!("expected status 200, found {status}")));
+                failures.push(text(&response.unexpected_status()));
             }
-            Ok(Document { status: 200, body, seconds_ahead }) => match jwks_uri(&body, issuer) {
+            Ok(Document { status: 200, body, seconds_ahead, .. }) => match jwks_uri(&body, issuer) {
                 Ok(jwks_uri) => {
                     // The verifier ignores what came before, so it is no failure.
                     failures.drain(..).for_each(|failure| steps.skipped("metadata", failure));
@@ -36,9 +36,7 @@ pub(super) async fn discover(
                 }
                 Err(error) => failures.push(text(&hint(&error))),
             },
-            Ok(Document { status, .. }) => {
-                failures.push(text(&format!("expected status 200, found {status}")));
-            }
+            Ok(response) => failures.push(text(&response.unexpected_status())),
         }
     }
     for failure in failures {

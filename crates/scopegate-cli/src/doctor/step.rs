@@ -77,12 +77,7 @@ impl Steps {
                 StepResult::Skipped => Mark::Skipped,
             };
             let keys = keys::rows(terminal, &step.keys);
-            let indented = keys.lines().flat_map(|line| {
-                [
-                    INDENT, line, "
-",
-                ]
-            });
+            let indented = keys.lines().flat_map(|line| [INDENT, line, "\n"]);
             let keys: String = indented.collect();
             format!("{}{keys}", terminal.row(mark, step.name, NAMES, &step.text))
         };

@@ -46,7 +46,16 @@ fn read(input: impl Read, name: &str) -> Result<Token, Failure> {
     if bytes.len() as u64 > MAX_INPUT {
         return Err(Failure::usage(format!("{name}: expected at most {MAX_INPUT} bytes, found more")));
     }
-    let token = token_in(&String::from_utf8_lossy(&bytes));
+    some_token(&String::from_utf8_lossy(&bytes), name)
+}
+
+/// Returns the token of an argument.
+pub(crate) fn of_argument(text: &str) -> Result<Token, Failure> {
+    some_token(text, "--token")
+}
+
+fn some_token(text: &str, name: &str) -> Result<Token, Failure> {
+    let token = token_in(text);
     if token.text.is_empty() {
         Err(Failure::usage(format!("{name}: expected a token, found none")))
     } else {
@@ -59,7 +68,7 @@ fn read(input: impl Read, name: &str) -> Result<Token, Failure> {
 /// 1. the word after `Bearer` or `DPoP`, for example in `Authorization: Bearer …`
 /// 2. the member `access_token` of JSON
 /// 3. the whole text
-pub(crate) fn token_in(text: &str) -> Token {
+fn token_in(text: &str) -> Token {
     let text = text.trim();
     if let Some(token) = after_scheme(text) {
         return Token { text: token.to_owned(), is_broken: false };

@@ -3,7 +3,7 @@
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::gateway::{Asked, Gateway, Unread, host_of};
+use crate::gateway::{Asked, Gateway, Unread, host_of, without_query};
 use crate::path::JudgedPath;
 
 /// A question of a gateway.
@@ -44,6 +44,17 @@ impl<'q> Question<'q> {
         match self {
             Self::Http(request) => gateway.read(request, needs_host),
             Self::Message(request) => request.line.as_ref().map_err(|unread| *unread)?.read(needs_host),
+        }
+    }
+
+    /// Returns the path as sent, for the log.
+    pub(crate) fn sent_path(self, gateway: Gateway) -> Option<&'q [u8]> {
+        match self {
+            Self::Http(request) => gateway.sent_path(request),
+            Self::Message(request) => {
+                let line = request.line.as_ref().ok()?;
+                Some(without_query(line.target.as_bytes()))
+            }
         }
     }
 }

@@ -101,3 +101,20 @@ fn own_question_is_read_again() {
         assert!(gateway.question(&Method::GET, "/a\nb", "a.example").is_err());
     }
 }
+
+#[test]
+fn path_in_the_log_has_no_query() {
+    let sent = |gateway: Gateway, target: &str, headers: &[(&str, &str)]| {
+        let request = request("GET", target, headers);
+        gateway.sent_path(&request).map(|path| String::from_utf8(path.to_vec()).unwrap())
+    };
+    for (target, path) in [("/a//b?code=1", "/a//b"), ("/a/../b#code=1", "/a/../b"), ("a;b", "a;b")] {
+        let headers = [(ORIGINAL[1], target)];
+        assert_eq!(sent(Gateway::Nginx, "/decide?x", &headers).as_deref(), Some(path));
+    }
+    assert_eq!(sent(Gateway::Envoy, "/decide/a//b?code=1", &[]).as_deref(), Some("/a//b"));
+    // An unknown endpoint is the mistake itself.
+    assert_eq!(sent(Gateway::Nginx, "/decision", &[(ORIGINAL[1], "/a")]).as_deref(), Some("/decision"));
+    assert_eq!(sent(Gateway::Envoy, "/a?code=1", &[]).as_deref(), Some("/a"));
+    assert_eq!(sent(Gateway::Nginx, "/decide", &[]), None);
+}

@@ -22,7 +22,9 @@ pub(crate) fn read(message: CheckRequest) -> SentRequest {
             let HttpRequest { method, path, host, .. } = http;
             SentRequest { headers, line: Ok(SentLine { method, target: path, host }) }
         }
-        None => SentRequest { headers: HeaderMap::new(), line: Err(Unread::MalformedPart("headers")) },
+        None => {
+            SentRequest { headers: HeaderMap::new(), line: Err(Unread::MalformedPart("list of headers")) }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use crate::openapi::security::Schemes;
 use crate::openapi::yaml::{Member, Node};
 use crate::openapi::{Mistakes, Operations, path, security};
 use crate::routes::access::Access;
@@ -36,21 +37,22 @@ pub(super) fn read(root: &Node, prefix: &str, mistakes: &mut Mistakes) -> Vec<Op
         mistakes.add(root.place, "expected the map `paths`");
         return Vec::new();
     };
+    let schemes = Schemes::of(root);
     let inherited = match root.get("security") {
         None => Inherited::None,
         Some(security) => {
-            security::access(security, root, mistakes).map_or(Inherited::Invalid, Inherited::Access)
+            security::access(security, &schemes, mistakes).map_or(Inherited::Invalid, Inherited::Access)
         }
     };
     let Some(server) = path::server(root, prefix, mistakes) else { return Vec::new() };
     let items = paths.iter().filter(|item| !item.key.starts_with("x-"));
-    items.filter_map(|item| operations(item, root, &server, &inherited, mistakes)).collect()
+    items.filter_map(|item| operations(item, &schemes, &server, &inherited, mistakes)).collect()
 }
 
 /// Reads one path. A path without methods is a route without methods, which rejects each request.
 fn operations(
     item: &Member,
-    root: &Node,
+    schemes: &Schemes<'_>,
     server: &str,
     inherited: &Inherited,
     mistakes: &mut Mistakes,
@@ -64,7 +66,7 @@ fn operations(
     for member in members {
         let Member { key, place, .. } = member;
         if let Some((_, method)) = METHODS.iter().find(|(name, _)| name == key) {
-            let access = operation(member, root, inherited, mistakes);
+            let access = operation(member, schemes, inherited, mistakes);
             methods.extend(access.map(|access| (method.clone(), access)));
         } else if !matches!(key.as_str(), "parameters" | "summary" | "description") && !key.starts_with("x-")
         {
@@ -76,7 +78,7 @@ fn operations(
 
 fn operation(
     operation: &Member,
-    root: &Node,
+    schemes: &Schemes<'_>,
     inherited: &Inherited,
     mistakes: &mut Mistakes,
 ) -> Option<Access> {
@@ -88,7 +90,7 @@ fn operation(
         mistakes.add(member.place, format_args!("expected no `{}`, which cannot be enforced", member.key));
     }
     match (operation.value.get("security"), inherited) {
-        (Some(security), _) => security::access(security, root, mistakes),
+        (Some(security), _) => security::access(security, schemes, mistakes),
         (None, Inherited::Access(access)) => Some(access.clone()),
         (None, Inherited::Invalid) => None,
         (None, Inherited::None) => {

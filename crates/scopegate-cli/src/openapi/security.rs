@@ -1,13 +1,12 @@
 //! `security` of a document or an operation, as the rule of a route.
 
+use std::collections::HashMap;
+
 use scopegate::{Requirement, all_of, any_of};
 
 use crate::openapi::Mistakes;
 use crate::openapi::yaml::Node;
-use crate::routes::access::Access;
-
-/// Maximum number of alternatives, and of scopes of one alternative.
-const MAX_SCOPES: usize = 64;
+use crate::routes::access::{Access, MAX_SCOPES};
 
 /// A kind of scheme.
 enum Scheme {
@@ -17,8 +16,19 @@ enum Scheme {
     Bearer,
 }
 
+/// The declared schemes by name. Operations look for them again and again.
+pub(super) struct Schemes<'d>(HashMap<&'d str, &'d Node>);
+
+impl<'d> Schemes<'d> {
+    pub(super) fn of(root: &'d Node) -> Self {
+        let schemes = root.get("components").and_then(|components| components.get("securitySchemes"));
+        let members = schemes.and_then(Node::map).unwrap_or_default().iter();
+        Self(members.map(|member| (member.key.as_str(), &member.value)).collect())
+    }
+}
+
 /// Reads a list of alternatives. Returns `None` if it has a mistake.
-pub(super) fn access(security: &Node, root: &Node, mistakes: &mut Mistakes) -> Option<Access> {
+pub(super) fn access(security: &Node, schemes: &Schemes<'_>, mistakes: &mut Mistakes) -> Option<Access> {
     let Some(alternatives) = security.list() else {
         mistakes.expected(security, "a list of security requirements");
         return None;
@@ -32,7 +42,7 @@ pub(super) fn access(security: &Node, root: &Node, mistakes: &mut Mistakes) -> O
     }
     let mut any = Vec::new();
     for alternative in alternatives {
-        any.push(one(alternative, root, mistakes));
+        any.push(one(alternative, schemes, mistakes));
     }
     let any: Vec<Access> = any.into_iter().collect::<Option<_>>()?;
     let mut sets = Vec::new();
@@ -54,15 +64,15 @@ fn is_empty(requirement: &Node) -> bool {
     requirement.map().is_some_and(<[_]>::is_empty)
 }
 
-fn one(requirement: &Node, root: &Node, mistakes: &mut Mistakes) -> Option<Access> {
-    let Some(schemes) = requirement.map() else {
+fn one(requirement: &Node, schemes: &Schemes<'_>, mistakes: &mut Mistakes) -> Option<Access> {
+    let Some(members) = requirement.map() else {
         mistakes.expected(requirement, "a security requirement");
         return None;
     };
-    let [member] = schemes else {
+    let [member] = members else {
         mistakes.add(
             requirement.place,
-            if schemes.is_empty() {
+            if members.is_empty() {
                 "expected a scheme: optional security cannot be enforced"
             } else {
                 "expected one scheme: two schemes in one requirement cannot be enforced"
@@ -70,7 +80,7 @@ fn one(requirement: &Node, root: &Node, mistakes: &mut Mistakes) -> Option<Acces
         );
         return None;
     };
-    let scheme = match scheme(&member.key, root) {
+    let scheme = match scheme(&member.key, schemes) {
         Ok(scheme) => scheme,
         Err(found) => {
             let expected = "a scheme of type `oauth2`, `openIdConnect`, or `http` with `bearer`";
@@ -106,10 +116,8 @@ fn scope(node: &Node, mistakes: &mut Mistakes) -> Option<Requirement> {
 }
 
 /// Returns a declared scheme, or the text that was found instead.
-fn scheme(name: &str, root: &Node) -> Result<Scheme, String> {
-    let schemes = root.get("components").and_then(|components| components.get("securitySchemes"));
-    let declared = schemes.and_then(|schemes| schemes.get(name));
-    let declared = declared.ok_or_else(|| format!("{name:?}, which is not declared"))?;
+fn scheme(name: &str, schemes: &Schemes<'_>) -> Result<Scheme, String> {
+    let declared = schemes.0.get(name).ok_or_else(|| format!("{name:?}, which is not declared"))?;
     let text = |key: &str| declared.get(key).and_then(Node::text);
     match (text("type"), text("scheme")) {
         _ if declared.get("$ref").is_some() => Err("a `$ref`".to_owned()),

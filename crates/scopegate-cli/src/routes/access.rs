@@ -2,6 +2,9 @@
 
 use scopegate::Requirement;
 
+/// Maximum number of scopes in one list. A challenge names them, and gateways have small buffers.
+pub(crate) const MAX_SCOPES: usize = 64;
+
 /// The requirement of one method of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {

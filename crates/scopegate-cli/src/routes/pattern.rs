@@ -15,6 +15,8 @@ pub(crate) enum InvalidPattern {
     NotNormal { expected: String },
     /// A parameter is not a whole segment, or its name has other characters than letters, digits and `_`.
     Parameter { segment: String },
+    /// A catch-all is followed by another segment.
+    CatchAll { segment: String },
 }
 
 /// A name that requests may have in the place of a parameter.
@@ -30,11 +32,16 @@ pub(crate) fn check(pattern: &str) -> Result<(), InvalidPattern> {
 
 /// Returns a path that the pattern matches.
 pub(crate) fn example(pattern: &str) -> Result<String, InvalidPattern> {
-    let mut segments = Vec::new();
-    for segment in pattern.split('/') {
-        segments.push(if is_parameter(segment)? { EXAMPLE } else { segment });
+    let mut example = Vec::new();
+    let mut segments = pattern.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_parameter = is_parameter(segment)?;
+        if is_parameter && segment.starts_with("{*") && segments.peek().is_some() {
+            return Err(InvalidPattern::CatchAll { segment: segment.to_owned() });
+        }
+        example.push(if is_parameter { EXAMPLE } else { segment });
     }
-    Ok(segments.join("/"))
+    Ok(example.join("/"))
 }
 
 /// Returns whether a segment is a parameter.
@@ -66,6 +73,9 @@ impl fmt::Display for InvalidPattern {
                 f,
                 "expected a parameter as a whole segment, such as `{{id}}` or `{{*path}}`, found {segment:?}"
             ),
+            Self::CatchAll { segment } => {
+                write!(f, "expected `{segment}` at the end of the path, found another segment after it")
+            }
         }
     }
 }
@@ -103,6 +113,8 @@ mod tests {
             ("/v{version}", parameter("v{version}")),
             ("/{}", parameter("{}")),
             ("/{*}", parameter("{*}")),
+            ("/{*rest}/b", InvalidPattern::CatchAll { segment: "{*rest}".to_owned() }),
+            ("/{*rest}/", InvalidPattern::CatchAll { segment: "{*rest}".to_owned() }),
             ("/{a/b}", parameter("{a")),
             ("/{{id}}", parameter("{{id}}")),
         ] {

@@ -3,6 +3,8 @@
 //! Some backends serve `/ORDERS`, `/orders/` and `/orders.json` like `/orders`. If a catch-all decides
 //! about these spellings, it decides with its own rule.
 
+use std::collections::HashSet;
+
 use crate::path::JudgedPath;
 use crate::routes::pattern;
 use crate::routes::route::Route;
@@ -19,19 +21,26 @@ pub(crate) struct Covered {
     pub(crate) kind: &'static str,
 }
 
+/// Maximum number of spellings. A catch-all may cover each route.
+pub(crate) const MAX_COVERED: usize = 100;
+
 /// Returns a warning for each pair of routes and each kind of spelling. `table` has the indexes of the
 /// routes.
 pub(crate) fn covered(routes: &[Route], table: &Table<usize>) -> Vec<Covered> {
     let mut warnings: Vec<Covered> = Vec::new();
+    let mut known = HashSet::new();
     for (strict, route) in routes.iter().enumerate() {
         for (kind, spelling) in spellings(&route.path) {
             let Ok(judged) = JudgedPath::parse(spelling.as_bytes()) else { continue };
             let mut found = route.hosts.iter().filter_map(|host| table.find(host, &judged).ok().copied());
             let weaker = found.find(|by| routes.get(*by).is_some_and(|other| is_less_strict(other, route)));
             if let Some(by) = weaker
-                && !warnings.iter().any(|one| (one.strict, one.by, one.kind) == (strict, by, kind))
+                && known.insert((strict, by, kind))
             {
                 warnings.push(Covered { strict, by, spelling, kind });
+            }
+            if warnings.len() == MAX_COVERED {
+                return warnings;
             }
         }
     }
@@ -111,6 +120,14 @@ mod tests {
         let found = warnings(&[("/Orders/{id}/", scope()), ("/{*rest}", Access::Authenticated)]);
         let spellings: Vec<&str> = found.iter().map(|(spelling, _)| spelling.as_str()).collect();
         assert_eq!(spellings, ["/ORDERS/x/", "/Orders/x"]);
+    }
+
+    #[test]
+    fn number_of_spellings_is_bounded() {
+        let paths: Vec<String> = (0..MAX_COVERED).map(|number| format!("/orders{number}")).collect();
+        let mut routes: Vec<(&str, Access)> = paths.iter().map(|path| (path.as_str(), scope())).collect();
+        routes.push(("/{*rest}", Access::Public));
+        assert_eq!(warnings(&routes).len(), MAX_COVERED);
     }
 
     #[test]

@@ -12,11 +12,12 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use scopegate::Excerpt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
+use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
 use crate::decide;
@@ -24,6 +25,7 @@ use crate::decide::live::Live;
 use crate::gateway::Question;
 use crate::grpc::messages::{CheckRequest, CheckResponse};
 use crate::grpc::{question, response};
+use crate::log_limit::LogLimit;
 use crate::serve::listener::{Protocol, UNTRUSTED_TIMEOUT};
 
 /// Responds to `CheckRequest`s.
@@ -36,6 +38,7 @@ const METHOD: &str = "/envoy.service.auth.v3.Authorization/Check";
 const MAX_MESSAGE: usize = 256 * 1024;
 /// Maximum number of questions at a time on one connection. Envoy opens further connections.
 const MAX_STREAMS: u32 = 256;
+static UNREADABLE: LogLimit = LogLimit::new();
 /// How often a connection without traffic is tested.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a peer may take for the response to a test.
@@ -55,7 +58,25 @@ impl Checks {
             return Status::unimplemented("expected the method Check of Authorization").into_http();
         }
         let service = Check { live: Arc::clone(&self.0), peer };
-        Grpc::new(ProstCodec::default()).max_decoding_message_size(MAX_MESSAGE).unary(service, request).await
+        let mut grpc = Grpc::new(ProstCodec::default()).max_decoding_message_size(MAX_MESSAGE);
+        let response = grpc.unary(service, request).await;
+        // Every question has an answer, so this message is no question.
+        if let Some(status) =
+            Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok)
+        {
+            report_unreadable(&status);
+        }
+        response
+    }
+}
+
+/// Records a message that cannot be read. The gateway rejects the request of its caller.
+fn report_unreadable(status: &Status) {
+    let (code, error) = (status.code(), Excerpt::identifier(status.message()));
+    if UNREADABLE.allows_one() {
+        tracing::warn!(?code, %error, "message of the gateway cannot be read");
+    } else {
+        tracing::debug!(?code, %error, "message of the gateway cannot be read");
     }
 }
 

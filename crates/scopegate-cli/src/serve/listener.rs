@@ -20,6 +20,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::log_limit::LogLimit;
+
 /// Serves the connections of a port.
 pub(super) trait Protocol: Clone + Send + Sync + 'static {
     /// Returns whether a peer may use many connections for a long time.
@@ -63,6 +65,7 @@ const MAX_HEADERS: usize = 256;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a connection of another peer may be idle over HTTP, and last over gRPC.
 pub(super) const UNTRUSTED_TIMEOUT: Duration = Duration::from_secs(5);
+static NOT_ACCEPTED: LogLimit = LogLimit::new();
 /// The pause after a failure, for example because there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -107,7 +110,11 @@ impl Listener {
             match self.socket.accept().await {
                 Ok((stream, peer)) => return (stream, peer, permit),
                 Err(error) => {
-                    tracing::debug!(%error, "connection not accepted");
+                    if NOT_ACCEPTED.allows_one() {
+                        tracing::warn!(%error, "connection not accepted");
+                    } else {
+                        tracing::debug!(%error, "connection not accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

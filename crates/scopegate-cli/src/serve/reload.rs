@@ -27,7 +27,7 @@ pub(super) struct Reloader {
     /// The text that was last applied or rejected.
     seen: Source,
     /// A changed text of the last poll. It is applied if the next poll finds the same: an editor may be
-    /// writing the file.
+    /// writing the file, or has removed it for a moment.
     changed: Option<Source>,
 }
 
@@ -57,28 +57,22 @@ impl Reloader {
     /// Applies the file if it has changed, and if it is the same as at the last poll.
     pub(super) async fn poll(&mut self) {
         match self.read().await {
-            // It may be replaced at this moment.
-            Err(error) => tracing::debug!(error = %error.to_string().trim_end(), "file not read"),
-            Ok(text) if text == self.seen => self.changed = None,
-            Ok(text) if self.changed.as_ref() == Some(&text) => self.try_apply(text).await,
-            Ok(text) => self.changed = Some(text),
+            text if text == self.seen => self.changed = None,
+            text if self.changed.as_ref() == Some(&text) => self.try_apply(text).await,
+            text => self.changed = Some(text),
         }
     }
 
     /// Applies the file at once.
     pub(super) async fn reload(&mut self) {
-        match self.read().await {
-            Ok(text) => self.try_apply(text).await,
-            Err(error) => not_reloaded(&NotReloaded::Invalid(error)),
-        }
+        let text = self.read().await;
+        self.try_apply(text).await;
     }
 
-    async fn read(&self) -> Result<Source, Invalid> {
+    async fn read(&self) -> Source {
         let path = self.file.clone();
-        match tokio::task::spawn_blocking(move || file::source(&path)).await {
-            Ok(read) => read,
-            Err(_) => Ok(self.seen.clone()),
-        }
+        let read = tokio::task::spawn_blocking(move || file::source(&path)).await;
+        read.unwrap_or_else(|_| self.seen.clone())
     }
 
     async fn try_apply(&mut self, text: Source) {

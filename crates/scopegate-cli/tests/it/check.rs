@@ -69,7 +69,7 @@ fn unreadable_file_and_arguments_are_usage_errors() {
 fn probable_mistakes_are_warnings() {
     let text = format!(
         "{VALID}GTE = \"orders/read\"\n[[route]]\npath = \"/{{*rest}}\"\nGET = \"public\"\n\
-         [[route]]\nhost = \"b.example\"\npath = \"/me\"\nGET = \"authenticated\"\n"
+         [[route]]\nhost = \"b.example\"\npath = \"/me\"\nGET = \"authenticated\"\nPOST = \"Public\"\n"
     );
     let (code, out, _) = check("warnings.toml", &text);
     assert_eq!(code, Some(0), "{out}");
@@ -78,6 +78,7 @@ fn probable_mistakes_are_warnings() {
         "decides about \"/orders/x/\", which is \"/orders/{id}\" in another spelling (trailing slash)",
         "no issuer has the host \"b.example\"",
         "GTE is an unusual method",
+        "\"Public\" is the name of a scope, and \"public\" is a rule without one",
         "valid: 3 routes, 1 issuers",
     ] {
         assert!(out.contains(expected), "{expected}\n{out}");

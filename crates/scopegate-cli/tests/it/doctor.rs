@@ -1,9 +1,30 @@
 //! What do `doctor` and `keys` find at an issuer?
 
+use std::io::{Read as _, Write as _};
+
 use scopegate_issuer::{Algorithm, Fault, LocalIssuer, SigningKey};
 use serde_json::{Value, json};
 
-use crate::program::{file, run};
+use crate::program::{file, program, run};
+
+/// A script must not take a lost output for a result.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let path = file("full.json", r#"{"keys":[]}"#);
+    let keys = |out: std::process::Stdio| {
+        let mut command = program();
+        let output = command.arg("keys").arg(&path).stdout(out).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (code, errors) = keys(full.into());
+    assert_eq!(code, Some(70), "{errors}");
+    assert!(errors.starts_with("scopegate: standard output: "), "{errors}");
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(keys(closed.into()), (Some(1), String::new()));
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn healthy_issuer_passes_every_step() {
@@ -50,6 +71,29 @@ async fn outage_is_undecidable() {
     assert_eq!(closed.code, 2, "{}{}", closed.out, closed.errors);
 }
 
+#[test]
+fn redirect_is_named_with_its_target() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4_096]).unwrap();
+            let response =
+                "HTTP/1.1 301 Moved\r\nlocation: https://new.example/x\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(response.as_bytes()).unwrap();
+        }
+    });
+    let expected =
+        "expected status 200, found 301 to \"https://new.example/x\", and redirects are not followed";
+    let doctor = run(&["doctor", &format!("http://{address}"), "--json"], "");
+    let report: Value = serde_json::from_str(&doctor.out).unwrap();
+    let text = report[0]["steps"][0]["text"].as_str().unwrap();
+    assert!(doctor.code == 1 && text.ends_with(expected), "{report}");
+    let keys = run(&["keys", &format!("http://{address}/keys")], "");
+    assert!(keys.code == 1 && keys.errors.contains(expected), "{}", keys.errors);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clock_difference_is_a_finding() {
     let local = LocalIssuer::start().await.unwrap();
@@ -67,7 +111,7 @@ async fn clock_difference_is_a_finding() {
 
 /// Serves metadata and keys with a `Date` that is this many seconds ahead. Returns the issuer.
 fn serve_with_date(jwks: &str, ahead: i64) -> String {
-    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::io::{BufRead as _, BufReader};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let (jwks, base) = (jwks.to_owned(), issuer.clone());
@@ -130,6 +174,13 @@ fn document_without_usable_keys_is_rejected() {
         assert_eq!(run.code, 1, "{name}: {}{}", run.out, run.errors);
     }
     assert_eq!(run(&["keys", "no-such-file.json"], "").code, 64);
+    // A longer document is not fetched either.
+    let set = r#"{"keys":[]}"#;
+    let padded = |length: usize| format!("{set}{}", " ".repeat(length - set.len()));
+    for (length, code) in [(256 * 1024, 1), (256 * 1024 + 1, 64)] {
+        let path = file("padded.json", &padded(length));
+        assert_eq!(run(&["keys", path.to_str().unwrap()], "").code, code, "{length}");
+    }
     assert_eq!(run(&["keys", "https://user@issuer.example"], "").code, 64);
     assert_eq!(run(&["doctor", "issuer.example"], "").code, 64);
     assert_eq!(run(&["doctor"], "").code, 64);

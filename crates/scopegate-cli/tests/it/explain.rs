@@ -114,6 +114,9 @@ fn token_as_argument_is_refused_or_noted_once() {
     let accepted = offline.explain_for(&FOR_US, "", &["--token", &token]);
     assert_eq!(accepted.code, 0, "{}", accepted.errors);
     assert_eq!(accepted.errors.matches("history of the shell").count(), 1, "{}", accepted.errors);
+    let empty = offline.explain_for(&FOR_US, "", &["--token", ""]);
+    assert_eq!(empty.code, 64, "{}", empty.errors);
+    assert!(empty.errors.contains("--token: expected a token, found none"), "{}", empty.errors);
 }
 
 #[test]

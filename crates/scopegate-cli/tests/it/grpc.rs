@@ -94,6 +94,8 @@ async fn message_over_its_limit_is_rejected() {
     assert_eq!(verdict(&response), ("accepted", 200));
     let status = ask(&mut gateway, "/health", &[("x-more", &too_long)]).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange);
+    let found = service.log();
+    assert!(found.contains("message of the gateway cannot be read code=OutOfRange error="), "{found}");
 }
 
 #[tokio::test]

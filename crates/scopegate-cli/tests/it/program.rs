@@ -15,7 +15,18 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));
+    with_clean_environment(Command::new(env!("CARGO_BIN_EXE_scopegate")))
+}
+
+/// Returns the program with this maximum number of open files.
+pub(crate) fn program_with_files(limit: u32) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+    command.arg(env!("CARGO_BIN_EXE_scopegate"));
+    with_clean_environment(command)
+}
+
+fn with_clean_environment(mut command: Command) -> Command {
     for name in ["CLIENT_SECRET", "COLUMNS", "NO_COLOR"] {
         command.env_remove(name);
     }

@@ -40,6 +40,19 @@ async fn until(gateway: &mut Connection, uri: &str, token: &str, status: u16) {
     }
 }
 
+/// Waits until this number of files had no effect, and returns the metrics.
+async fn until_failed(service: &Service, failed: u32) -> String {
+    let line = format!("scopegate_config_reloads_total{{outcome=\"failed\"}} {failed}\n");
+    let started = Instant::now();
+    loop {
+        let metrics = get(&service.admin, "/metrics").await.body;
+        if metrics.contains(&line) {
+            return metrics;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{metrics}\n{}", service.log());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_verdict_is_wrong_while_file_changes() {
     // FW10
@@ -129,15 +142,7 @@ async fn file_with_mistake_keeps_the_rules() {
         write(&service.file, &change);
         service.signal("HUP");
         failed += 1;
-        let line = format!("scopegate_config_reloads_total{{outcome=\"failed\"}} {failed}\n");
-        let started = Instant::now();
-        let metrics = loop {
-            let metrics = get(&service.admin, "/metrics").await.body;
-            if metrics.contains(&line) {
-                break metrics;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "{metrics}\n{}", service.log());
-        };
+        let metrics = until_failed(&service, failed).await;
         assert!(metrics.contains("scopegate_config_valid 0\n"), "{metrics}");
         assert!(service.log().contains(reason), "{reason}\n{}", service.log());
         assert_eq!(gateway.ask("GET", "/orders", Some(&token)).await.status, 200);
@@ -158,6 +163,31 @@ async fn changed_file_is_applied_without_signal() {
     assert_eq!(gateway.ask("GET", "/orders", Some(&token)).await.status, 200);
     write(&service.file, &text.replace("GET = \"a\"", "GET = \"b\""));
     until(&mut gateway, "/orders", &token, 403).await;
+}
+
+#[tokio::test]
+async fn unreadable_file_is_reported_without_signal() {
+    // FW10, FW11
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(&local, "a", "one");
+    let service = Service::start_ready("unreadable", &text).await;
+    let mut gateway = Connection::open(&service.decisions).await;
+    let token = local.mint().client("one").scope("a").sign();
+    std::fs::remove_file(&service.file).unwrap();
+    let metrics = until_failed(&service, 1).await;
+    assert!(metrics.contains("scopegate_config_valid 0\n"), "{metrics}");
+    assert!(service.log().contains("unreadable.toml: cannot read file: "), "{}", service.log());
+    std::fs::write(&service.file, [text.as_bytes(), b"\n# \xff"].concat()).unwrap();
+    until_failed(&service, 2).await;
+    let line = text.lines().count() + 2;
+    let mistake = format!("unreadable.toml:{line}:3: expected UTF-8, found the byte 0xff");
+    assert!(service.log().contains(&mistake), "{}", service.log());
+    assert_eq!(gateway.ask("GET", "/orders", Some(&token)).await.status, 200);
+    write(&service.file, &text.replace("\"a\"", "\"b\""));
+    until(&mut gateway, "/orders", &token, 403).await;
+    assert!(get(&service.admin, "/metrics").await.body.contains("scopegate_config_valid 1\n"));
+    // Each change is reported once.
+    assert_eq!(service.log().matches("configuration not reloaded").count(), 2, "{}", service.log());
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! `scopegate serve`: responses on sockets.
 
+use std::fs::File;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use scopegate_issuer::LocalIssuer;
 
 use crate::client::{Connection, get};
+use crate::program::program_with_files;
 use crate::service::{HEAD, Service, path, run, write};
 
 /// Returns a file that trusts this issuer.
@@ -57,9 +62,27 @@ async fn decisions_are_made_for_a_gateway() {
         assert_eq!(has_challenge, uri == "/orders/7" && method == "GET", "{method} {uri}");
         assert_eq!(response.header("x-auth-client").is_some(), status == 200, "{method} {uri}");
     }
-    assert_eq!(gateway.send("GET /decide", &[("x-original-uri", "/health")]).await.status, 500);
+    for _ in 0..3 {
+        assert_eq!(gateway.send("GET /decide", &[("x-original-uri", "/health")]).await.status, 500);
+    }
     let log = service.log();
     assert!(!log.contains(&token) && !log.contains(&other), "{log}");
+    // A caller may cause it, so it is logged once in 10 s.
+    assert!((1..3).contains(&log.matches("gateway is misconfigured").count()), "{log}");
+}
+
+#[tokio::test]
+async fn ambiguous_path_is_in_the_log() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start("log", &config(local.issuer()));
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.ask("GET", "/orders/..%2fhealth?code=secret", None).await.status, 400);
+    let response = gateway.send("GET /decision", &[]).await;
+    assert_eq!(response.status, 404);
+    let log = service.log();
+    assert!(log.contains(r#"reason="ambiguous_path" path="/orders/..%2fhealth" error="#), "{log}");
+    assert!(log.contains(r#"reason="unknown_endpoint" path="/decision" error="#), "{log}");
+    assert!(!log.contains("secret"), "{log}");
 }
 
 #[tokio::test]
@@ -169,6 +192,19 @@ async fn sigterm_ends_the_service() {
 }
 
 #[test]
+fn sigterm_ends_service_that_reads_a_pipe() {
+    let mut service = Service::start("pipe", &config("http://127.0.0.1:1/pool"));
+    std::fs::remove_file(&service.file).unwrap();
+    assert!(Command::new("mkfifo").arg(&service.file).status().unwrap().success());
+    // Returns when the service has opened the other end. It reads until this end is closed.
+    let writer = File::options().write(true).open(&service.file).unwrap();
+    service.signal("TERM");
+    assert_eq!(service.wait(), Some(0));
+    drop(writer);
+    std::fs::remove_file(&service.file).unwrap();
+}
+
+#[test]
 fn taken_address_and_invalid_file_end_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let file = path("taken.toml");
@@ -211,4 +247,24 @@ async fn connections_of_untrusted_peers_are_bounded() {
     let mut further = Connection::open(&service.decisions).await;
     assert!(further.is_closed().await);
     assert_eq!(open.last_mut().unwrap().ask("GET", "/health", None).await.status, 403);
+}
+
+#[tokio::test]
+async fn lack_of_open_files_is_a_warning() {
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_as(program_with_files(40), "files", &config(local.issuer()));
+    let mut open = Vec::new();
+    // The system accepts further connections, which the service cannot.
+    for _ in 0..40 {
+        open.push(Connection::open(&service.decisions).await);
+    }
+    let started = Instant::now();
+    while !service.log().contains("WARN scopegate::serve::listener: connection not accepted error=") {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", service.log());
+        tokio::task::yield_now().await;
+    }
+    // The service goes on when it has files again.
+    drop(open);
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
 }

@@ -51,9 +51,13 @@ pub(crate) struct Service {
 impl Service {
     /// Starts the service with this file. `name` is unique for each test.
     pub(crate) fn start(name: &str, config: &str) -> Self {
+        Self::start_as(program(), name, config)
+    }
+
+    /// Starts the service with this command.
+    pub(crate) fn start_as(mut command: Command, name: &str, config: &str) -> Self {
         let (file, log) = (path(&format!("{name}.toml")), path(&format!("{name}.log")));
         write(&file, config);
-        let mut command = program();
         command.args(["serve", "--config", file.to_str().unwrap()]);
         command.stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
@@ -91,7 +95,14 @@ impl Service {
 
     /// Waits for the end of the process, and returns its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "never ends: {}", self.log());
+            std::thread::yield_now();
+        }
     }
 }
 

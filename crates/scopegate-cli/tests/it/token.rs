@@ -38,6 +38,12 @@ async fn secret_comes_from_environment_or_input() {
     assert!(none.errors.contains("environment variable CLIENT_SECRET"), "{}", none.errors);
     assert_eq!(run(&[&flags[..], &["--secret", SECRET]].concat(), "").code, 64);
     assert_eq!(run(&[&flags[..], &["--secret-stdin"]].concat(), "\n").code, 64);
+    // A secret is never cut.
+    let [long, too_long] = [16 * 1024, 16 * 1024 + 1].map(|length| "x".repeat(length));
+    assert_eq!(run(&[&flags[..], &["--secret-stdin"]].concat(), &long).code, 1);
+    let cut = run(&[&flags[..], &["--secret-stdin"]].concat(), &too_long);
+    assert_eq!(cut.code, 64, "{}", cut.errors);
+    assert!(cut.errors.contains("at most 16384 bytes"), "{}", cut.errors);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,6 +47,21 @@ fn unit_has_no_privileges_and_read_only_files() {
     }
 }
 
+#[test]
+fn unit_starts_again_unless_file_is_wrong() {
+    let unit = read(UNIT);
+    let check = format!("ExecReload=/usr/local/bin/scopegate check {}", COMMAND[2]);
+    let reload = format!("{check}\nExecReload=/bin/kill -HUP $MAINPID\n");
+    for lines in
+        [&reload, "\nRestart=always\n", "\nRestartPreventExitStatus=64\n", "\nStartLimitIntervalSec=0\n"]
+    {
+        assert!(unit.contains(lines), "{lines}");
+    }
+    // Three addresses, each with connections of trusted and of other peers.
+    let limit = unit.lines().find_map(|line| line.strip_prefix("LimitNOFILE="));
+    assert!(limit.unwrap().parse::<usize>().unwrap() > 3 * (16_384 + 256) + 1_000);
+}
+
 /// Returns the reasons why a container of this recipe may do more than it must.
 fn problems_of_container(recipe: &str) -> Vec<String> {
     let last = recipe.rsplit("\nFROM ").next().unwrap();
@@ -82,6 +97,13 @@ fn container_has_another_user_and_read_only_files() {
         assert_ne!(changed, recipe, "{from}");
         assert_eq!(problems_of_container(&changed).len(), 1, "{from} -> {to}");
     }
+}
+
+#[test]
+fn container_is_built_without_earlier_builds() {
+    // The recipe copies the whole checkout.
+    let ignored = read(".dockerignore");
+    assert!(ignored.lines().any(|line| line == "target") && ignored.lines().any(|line| line == ".git"));
 }
 
 #[test]

@@ -49,9 +49,10 @@ async fn host_chooses_issuers_and_routes() {
             assert!(challenge.contains("https://b.example/.well-known/"), "{challenge}");
         }
     }
-    // Without the header, there is no default.
+    // Without the header, there is no default: `Host` is that of the service.
     let bearer = format!("Bearer {of_a}");
-    assert_eq!(ask(&live, &question("GET", "/me", &[("authorization", &bearer)])).await.status(), 500);
+    let headers = [("authorization", bearer.as_str()), ("host", "a.example")];
+    assert_eq!(ask(&live, &question("GET", "/me", &headers)).await.status(), 500);
 }
 
 #[tokio::test]

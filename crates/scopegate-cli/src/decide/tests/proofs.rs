@@ -36,3 +36,31 @@ async fn proof_names_the_public_url() {
     let without = question("GET", "/orders/7", &[("authorization", &format!("Bearer {token}"))]);
     assert_eq!(ask(&live, &without).await.status(), 401);
 }
+
+#[tokio::test]
+async fn proof_names_the_host_of_the_request() {
+    // FW12, FW13
+    let config = config(|text| {
+        let hosts = "host = [\"a.example\", \"b.example\"]\n";
+        let text = text.replacen("[[issuer]]\n", &format!("dpop = \"accept\"\n[[issuer]]\n{hosts}"), 1);
+        text.replace("path = \"/me\"", &format!("{hosts}path = \"/me\""))
+    });
+    let verifier = builder_at(NOW).trust(cognito_issuer()).dpop(Dpop::accept().origin("https://api.example"));
+    let live = live(&config, verifier.build().unwrap());
+    let key = SigningKey::generate(Algorithm::ES256);
+    let token = bound_to(&key, cognito_token()).sign_with(&KEY);
+    let authorization = format!("DPoP {token}");
+    for (host, url, expected) in [
+        ("a.example", "https://a.example/me", 200),
+        ("b.example", "https://a.example/me", 401),
+        ("a.example", "https://b.example/me", 401),
+        ("b.example", "https://b.example/me", 200),
+        ("a.example", "https://api.example/me", 401),
+    ] {
+        let proof = Proof::new(&key, "GET", url, &token).sign_with(&key);
+        let headers =
+            [("x-forwarded-host", host), ("authorization", authorization.as_str()), ("dpop", &proof)];
+        let response = ask(&live, &question("GET", "/me", &headers)).await;
+        assert_eq!(response.status(), expected, "{host} {url}");
+    }
+}
