@@ -51,10 +51,15 @@ pub(crate) struct Service {
 impl Service {
     /// Starts the service with this file. `name` is unique for each test.
     pub(crate) fn start(name: &str, config: &str) -> Self {
+        Self::start_with(name, config, &[])
+    }
+
+    /// Starts the service with this file and these environment variables.
+    pub(crate) fn start_with(name: &str, config: &str, variables: &[(&str, &str)]) -> Self {
         let (file, log) = (path(&format!("{name}.toml")), path(&format!("{name}.log")));
         write(&file, config);
         let mut command = program();
-        command.args(["serve", "--config", file.to_str().unwrap()]);
+        command.args(["serve", "--config", file.to_str().unwrap()]).envs(variables.iter().copied());
         command.stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -71,12 +76,26 @@ impl Service {
     /// Starts the service, and waits until it has the keys of each issuer.
     pub(crate) async fn start_ready(name: &str, config: &str) -> Self {
         let service = Self::start(name, config);
+        service.ready().await;
+        service
+    }
+
+    /// Waits until the service has the keys of each issuer.
+    pub(crate) async fn ready(&self) {
         let started = Instant::now();
-        while get(&service.admin, "/readyz").await.status != 200 {
-            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", service.log());
+        while get(&self.admin, "/readyz").await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", self.log());
             tokio::task::yield_now().await;
         }
-        service
+    }
+
+    /// Waits until the log has this text.
+    pub(crate) async fn logged(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            assert!(started.elapsed() < Duration::from_secs(60), "no {text}: {}", self.log());
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn log(&self) -> String {
