@@ -330,3 +330,25 @@ async fn client_authenticates_by_its_key() {
         assert_eq!(response.status, status, "{}", service.log());
     }
 }
+
+#[tokio::test]
+async fn opaque_token_of_unchanged_issuer_stays_accepted() {
+    // Issuers beside it come and go, with and without keys.
+    let mut it = Fixture::start("unchanged", "opaque").await;
+    let token = it.opaque();
+    assert_eq!(it.status(&token).await, (200, 1));
+    let other = it.local.pools().nth(1).unwrap();
+    let opaque = issuer(other, "opaque", "unchanged.secret");
+    let opaque = format!("{opaque}token_prefix = \"other_\"\n");
+    let jwts = format!("[[issuer]]\nissuer = \"{}\"\nclients = [\"a\"]\n", other.issuer());
+    let texts =
+        [opaque, jwts, String::new()].map(|more| it.text.replace("[[route]]", &format!("{more}[[route]]")));
+    for count in 1..=9 {
+        write(&it.service.file, &texts[count % 3]);
+        it.service.signal("HUP");
+        while it.service.log().matches("configuration reloaded").count() < count {
+            assert_eq!(it.status(&token).await, (200, 0), "{}", it.service.log());
+        }
+        assert_eq!(it.status(&token).await, (200, 0), "{}", it.service.log());
+    }
+}
