@@ -33,6 +33,9 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn report(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    for unavailable in &config.unavailable {
+        writeln!(out, "warning: {}, so the service does not start here", unavailable.problem)?;
+    }
     for warning in warnings(config) {
         writeln!(out, "warning: {warning}")?;
     }

@@ -3,18 +3,24 @@
 //! The file is TOML. Every mistake is reported with its line and column. A file with a mistake has no
 //! effect.
 
+pub(crate) mod beside;
+mod credentials;
 pub(crate) mod file;
 mod text;
 pub(crate) mod forward;
 mod addresses;
 mod hosts;
-pub(crate) mod openapi;
+mod introspection;
 pub(crate) mod issuer;
+mod number;
+pub(crate) mod openapi;
 pub(crate) mod problem;
 pub(crate) mod public_url;
 mod reader;
+pub(crate) mod revocations;
 mod route;
 pub(crate) mod settings;
+mod tenants;
 mod trial;
 
 #[cfg(test)]

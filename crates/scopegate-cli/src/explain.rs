@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use scopegate::{Check, CheckOutcome, Claims, Error, Explanation, Requirement, Verifier, all_of};
 
+use crate::config::form::Form;
 use crate::exit::{Exit, Failure, with_causes};
 use crate::explain::at::At;
 use crate::explain::decision::{Asked, Decision, Service};
@@ -94,7 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         ));
     }
     let now = arguments.at.unwrap_or_else(|| SystemTime::now().into());
-    match Service::read(&arguments.asked, &arguments.trust, now)? {
+    match Service::read(&arguments.asked, &arguments.trust, now).await? {
         Some(service) => explain_request(&arguments, &service, now).await,
         None => explain_token(&arguments, now).await,
     }
@@ -136,17 +137,24 @@ async fn explain_token(arguments: &Arguments, now: At) -> Result<Exit, Failure> 
 /// Explains the decision of a service about a request.
 async fn explain_request(arguments: &Arguments, service: &Service, now: At) -> Result<Exit, Failure> {
     let token = if service.needs_token() { Some(token(arguments)?) } else { None };
-    let name = token.as_ref().and_then(|token| issuer_of(&service.verifier.explain(&token.text)));
-    let fetch_failure = match &token {
-        Some(_) => wait_for_keys(&service.verifier, name.as_deref()).await,
-        None => None,
+    let form = token.as_ref().map(|token| Form::of(&token.text));
+    let name = form.as_ref().and_then(Form::issuer);
+    let asks_issuer = match &form {
+        Some(form) => service.asks_issuer(form, arguments.at.is_none())?,
+        None => false,
     };
-    let explanation = token.as_ref().map(|token| service.verifier.explain(&token.text));
+    let fetch_failure = match &token {
+        Some(_) if !asks_issuer => wait_for_keys(&service.verifier, name).await,
+        _ => None,
+    };
+    // The decision comes first. It waits for the issuer's answer, which is cached for the explanation.
     let decision = service.decide(token.as_ref()).await?;
+    let explanation =
+        token.as_ref().filter(|_| !asks_issuer).map(|token| service.verifier.explain(&token.text));
     let error = decision.error.as_ref();
     let mistake =
         error.zip(explanation.as_ref()).zip(token.as_ref()).and_then(|((error, explanation), token)| {
-            mistake::likely(error, explanation, &service.settings(name.as_deref()), token, now)
+            mistake::likely(error, explanation, &service.settings(name), token, now)
         });
     let is_valid = explanation.as_ref().is_some_and(|explanation| explanation.result().is_ok());
     let outcome = Outcome {
@@ -171,12 +179,6 @@ fn token(arguments: &Arguments) -> Result<Token, Failure> {
         (None, Some(file)) => input::from_file(file),
         (None, None) => input::from_stdin(),
     }
-}
-
-/// Returns the issuer that the token names, not verified.
-fn issuer_of(explanation: &Explanation) -> Option<String> {
-    let payload: serde_json::Value = serde_json::from_str(explanation.payload()?).ok()?;
-    payload.get("iss")?.as_str().map(str::to_owned)
 }
 
 fn required(scopes: &[String]) -> Result<Option<Requirement>, Failure> {
@@ -250,7 +252,8 @@ impl Outcome<'_> {
 
     /// Returns the claims of a valid token.
     fn claims(&self) -> Option<&Claims> {
-        self.explanation?.result().ok()
+        let of_decision = self.decision.and_then(|decision| decision.claims.as_ref());
+        of_decision.or_else(|| self.explanation?.result().ok())
     }
 
     fn checks(&self) -> &[Check] {

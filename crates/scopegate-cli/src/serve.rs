@@ -3,6 +3,7 @@
 mod admin;
 mod checks;
 mod decisions;
+mod issuers;
 mod listener;
 mod reload;
 mod signals;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate::SystemClock;
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
@@ -20,7 +22,7 @@ use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
 use crate::decide::rules::{Rules, verifier_of};
-use crate::exit::Exit;
+use crate::exit::{Exit, with_causes};
 use crate::serve::admin::Admin;
 use crate::serve::checks::Checks;
 use crate::serve::decisions::Decisions;
@@ -58,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 
 async fn serve(arguments: &Arguments) -> Exit {
     let (path, source) = (arguments.config.clone(), file::source(&arguments.config));
-    let config = match reload::parse(path.clone(), source.clone()).await {
+    let config = match reload::parse(path.clone(), source.clone(), true).await {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),
     };
@@ -68,9 +70,9 @@ async fn serve(arguments: &Arguments) -> Exit {
     };
     // Installed first, so that it has the metrics of the start.
     let admin = config.listen_admin.map(|address| (address, Admin::install()));
-    let live = match start(&config) {
+    let live = match start(&config).await {
         Ok(live) => Arc::new(live),
-        Err(error) => return failed(&error, Exit::Usage),
+        Err(error) => return failed(&with_causes(&*error), Exit::Usage),
     };
     let (stop, stopped) = watch::channel(false);
     let decisions = match bind("decisions", config.listen).await {
@@ -110,8 +112,8 @@ async fn serve(arguments: &Arguments) -> Exit {
 }
 
 /// Starts the verifier, and compiles the rules. Keys are fetched in the background.
-fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
-    let verifier = verifier_of(config, |issuer| issuer)?.start_lazy()?;
+async fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
+    let verifier = verifier_of(config, SystemClock, |_, issuer| issuer).await?.start_lazy()?;
     let rules = Rules::compile(config, &verifier)?;
     Ok(Live::new(verifier, rules))
 }

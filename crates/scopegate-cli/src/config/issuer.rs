@@ -1,18 +1,24 @@
 //! One `[[issuer]]` of the file.
 
+mod source;
+mod status_list;
+
 use std::ops::Range;
 
-use scopegate::{ConfigError, Issuer, IssuerWithoutAudience};
+use scopegate::{ConfigError, Issuer, StatusList};
 
+use crate::config::beside::Beside;
+use crate::config::form::Form;
+use crate::config::introspection::{self, Introspected, Tokens};
+use crate::config::issuer::source::{KINDS, Kind, Source};
 use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
+use crate::config::tenants::{self, PLACEHOLDER};
 
 /// A trusted issuer, with the settings of the file. Equal entries have equal settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IssuerEntry {
-    source: Source,
-    clients: Vec<String>,
-    audiences: Vec<String>,
+    settings: Settings,
     /// The hosts at which its tokens are accepted. At least one.
     pub(crate) hosts: Vec<String>,
     /// The value of `iss` in its tokens.
@@ -21,76 +27,68 @@ pub(crate) struct IssuerEntry {
 
 /// An entry whose name is not known yet.
 pub(super) struct Unnamed {
-    source: Source,
-    clients: Vec<String>,
-    audiences: Vec<String>,
+    settings: Settings,
     hosts: Vec<String>,
     /// The place of the value that names the issuer.
     pub(super) span: Range<usize>,
-    jwks_span: Option<Range<usize>>,
+    /// The places of other values, by the setting that an error names.
+    spans: Vec<(&'static str, Range<usize>)>,
 }
 
-/// The kind of issuer, with the value of its key.
+/// The rules of an issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Source {
-    kind: Kind,
-    value: String,
-    jwks_uri: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Issuer,
-    Cognito,
-    Auth0,
-    Okta,
-    Entra,
-    Keycloak,
-    Hydra,
-    Rfc9068,
-}
-
-const KINDS: [(&str, Kind); 8] = [
-    ("issuer", Kind::Issuer),
-    ("cognito", Kind::Cognito),
-    ("auth0", Kind::Auth0),
-    ("okta", Kind::Okta),
-    ("entra", Kind::Entra),
-    ("keycloak", Kind::Keycloak),
-    ("hydra", Kind::Hydra),
-    ("rfc9068", Kind::Rfc9068),
-];
-
-impl Source {
-    fn issuer(&self) -> Result<IssuerWithoutAudience, ConfigError> {
-        match (self.kind, &self.jwks_uri) {
-            (Kind::Issuer, Some(jwks_uri)) => Issuer::from_jwks_uri(&self.value, jwks_uri),
-            (Kind::Issuer, None) => Issuer::from_metadata(&self.value),
-            (Kind::Cognito, _) => Issuer::cognito(&self.value),
-            (Kind::Auth0, _) => Issuer::auth0(&self.value),
-            (Kind::Okta, _) => Issuer::okta(&self.value),
-            (Kind::Entra, _) => Issuer::entra(&self.value),
-            (Kind::Keycloak, _) => Issuer::keycloak(&self.value),
-            (Kind::Hydra, _) => Issuer::hydra(&self.value),
-            (Kind::Rfc9068, _) => Issuer::rfc9068(&self.value),
-        }
-    }
+struct Settings {
+    source: Source,
+    clients: Vec<String>,
+    audiences: Vec<String>,
+    introspected: Option<Introspected>,
+    status_list: Option<StatusList>,
 }
 
 impl IssuerEntry {
-    /// Returns whether the issuer has the same rules. The hosts may differ, because they are in the rules
-    /// of routes.
+    /// Returns whether the issuer has the same rules and beside. The hosts may differ, because they are
+    /// in the rules of routes.
     pub(crate) fn has_rules_of(&self, other: &Self) -> bool {
-        let Self { source, clients, audiences, hosts: _, name: _ } = self;
-        (source, clients, audiences) == (&other.source, &other.clients, &other.audiences)
+        self.settings == other.settings
     }
 
     pub(crate) fn is_cognito(&self) -> bool {
-        self.source.kind == Kind::Cognito
+        self.settings.source.kind == Kind::Cognito
     }
 
     pub(crate) fn audiences(&self) -> &[String] {
-        &self.audiences
+        &self.settings.audiences
+    }
+
+    /// Returns whether its tokens are accepted by introspection alone, so that it has no keys.
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.opaque().is_some()
+    }
+
+    /// Returns whether it may be asked about a token. `verifies_jwts` is whether another issuer signs JWTs
+    /// that are verified.
+    pub(crate) fn may_be_asked(&self, form: &Form<'_>, verifies_jwts: bool) -> bool {
+        let Some(introspected) = self.introspected() else { return false };
+        let is_named = form.issuer() == Some(&self.name);
+        match (introspected.tokens, &form.jwt) {
+            (Tokens::AfterJwt, _) => is_named,
+            (Tokens::Opaque, Some(_)) => false,
+            (Tokens::All, Some(_)) => is_named || !verifies_jwts,
+            (_, None) => introspected.prefix.as_ref().is_none_or(|prefix| form.token.starts_with(prefix)),
+        }
+    }
+
+    /// Returns whether the secret for introspection cannot be read here.
+    pub(crate) fn lacks_secret(&self) -> bool {
+        self.introspected().is_some_and(Introspected::lacks_secret)
+    }
+
+    /// Returns whether both cannot be trusted at the same time, because no token tells them apart. The
+    /// verifier rejects the second one.
+    pub(crate) fn is_in_the_way_of(&self, other: &Self) -> bool {
+        self.opaque().zip(other.opaque()).is_some_and(|(one, other)| {
+            one.prefix == other.prefix || (one.tokens, other.tokens) == (Tokens::All, Tokens::All)
+        })
     }
 
     /// Returns the issuer with its rules.
@@ -98,16 +96,25 @@ impl IssuerEntry {
     /// # Errors
     /// Returns the [`ConfigError`] of the preset. An entry of a valid file has none.
     pub(crate) fn issuer(&self) -> Result<Issuer, ConfigError> {
-        issuer(&self.source, &self.clients, &self.audiences)
+        self.settings.issuer()
+    }
+
+    fn opaque(&self) -> Option<&Introspected> {
+        self.introspected().filter(|introspected| introspected.replaces_verification())
+    }
+
+    fn introspected(&self) -> Option<&Introspected> {
+        self.settings.introspected.as_ref()
     }
 }
 
-/// Reads an issuer at these hosts.
+/// Reads an issuer at these hosts, or the issuers of its tenants.
 pub(super) fn read(
     mut table: Reader<'_>,
-    hosts: Vec<String>,
+    hosts: &[String],
+    beside: &Beside,
     problems: &mut Problems<'_>,
-) -> Option<Unnamed> {
+) -> Option<Vec<Unnamed>> {
     let before = problems.len();
     let mut kinds = KINDS
         .iter()
@@ -125,6 +132,9 @@ pub(super) fn read(
     let jwks_uri = table.string("jwks_uri", problems);
     let clients = table.strings("clients", problems);
     let audiences = table.strings("audiences", problems);
+    let status_list = status_list::read(&mut table, problems);
+    let introspection = table.table("introspection", problems);
+    let tenants = tenants::read(&mut table, beside, problems);
     table.finish(problems);
     let Some((key, kind)) = first else {
         let keys = KINDS.map(|(key, _)| key).join("`, `");
@@ -141,49 +151,110 @@ pub(super) fn read(
         problems.add(&table.span, "expected `clients` or `audiences`, found none of them");
     }
     let value = table.string(key, problems)?;
-    let strings = |texts: Option<Vec<Text<'_>>>| {
-        texts.unwrap_or_default().iter().map(|text| text.text.to_owned()).collect()
+    match (&tenants, value.text.contains(PLACEHOLDER)) {
+        (Some(_), false) => {
+            problems.add(&value.span, format_args!("expected `{PLACEHOLDER}` in the value, for `tenants`"));
+        }
+        (None, true) => {
+            let expected =
+                format_args!("expected `tenants` or `tenants_file` for `{PLACEHOLDER}`, found none");
+            problems.add(&value.span, expected);
+        }
+        _ => {}
+    }
+    let introspection = match (kind, introspection) {
+        (Kind::Google, table) => Some(introspection::read_google(table, value.text, problems)),
+        (_, Some(table)) => introspection::read(table, beside, problems),
+        (_, None) => None,
     };
-    let jwks_span = jwks_uri.as_ref().map(|url| url.span.clone());
-    let source =
-        Source { kind, value: value.text.to_owned(), jwks_uri: jwks_uri.map(|url| url.text.to_owned()) };
+    let mut spans: Vec<(&'static str, Range<usize>)> = Vec::new();
+    for (key, setting) in [
+        ("jwks_uri", "jwks_uri"),
+        ("status_list_origin", "status list origin"),
+        ("status_list", "status_list"),
+    ] {
+        spans.extend(table.value_span(key).map(|span| (setting, span)));
+    }
+    let introspected = introspection.map(|read| {
+        spans.extend(read.spans);
+        read.introspected
+    });
+    if jwks_uri.is_some() && introspected.as_ref().is_some_and(Introspected::replaces_verification) {
+        problems.add(
+            &table.key_span("jwks_uri"),
+            "expected `jwks_uri` for JWTs that are verified, found introspection in its place",
+        );
+    }
     if problems.len() > before {
         return None;
     }
-    Some(Unnamed {
-        source,
-        clients: strings(clients),
-        audiences: strings(audiences),
-        hosts,
-        span: value.span,
-        jwks_span,
+    let strings = |texts: Option<Vec<Text<'_>>>| {
+        texts.unwrap_or_default().iter().map(|text| text.text.to_owned()).collect()
+    };
+    let source =
+        Source { kind, value: value.text.to_owned(), jwks_uri: jwks_uri.map(|url| url.text.to_owned()) };
+    let (clients, audiences) = (strings(clients), strings(audiences));
+    let settings = Settings { source, clients, audiences, introspected, status_list };
+    let unnamed = |settings| Unnamed {
+        settings,
+        hosts: hosts.to_vec(),
+        span: value.span.clone(),
+        spans: spans.clone(),
+    };
+    Some(match tenants {
+        None => vec![unnamed(settings)],
+        Some(tenants) => tenants.iter().map(|tenant| unnamed(settings.of_tenant(tenant))).collect(),
     })
 }
 
 impl Unnamed {
     /// Returns the issuer with its rules.
     pub(super) fn issuer(&self) -> Result<Issuer, ConfigError> {
-        issuer(&self.source, &self.clients, &self.audiences)
+        self.settings.issuer()
     }
 
     /// Returns the place of the value with this mistake.
     pub(super) fn span_of(&self, error: &ConfigError) -> &Range<usize> {
-        let is_jwks_uri = matches!(error, ConfigError::InvalidUrl { setting: "jwks_uri", .. });
-        self.jwks_span.as_ref().filter(|_| is_jwks_uri).unwrap_or(&self.span)
+        introspection::span_of(error, &self.spans).unwrap_or(&self.span)
     }
 
     pub(super) fn named(self, name: String) -> IssuerEntry {
-        let Self { source, clients, audiences, hosts, .. } = self;
-        IssuerEntry { source, clients, audiences, hosts, name }
+        let Self { settings, hosts, .. } = self;
+        IssuerEntry { settings, hosts, name }
     }
 }
 
-fn issuer(source: &Source, clients: &[String], audiences: &[String]) -> Result<Issuer, ConfigError> {
-    let issuer = source.issuer()?;
-    // A list that the file does not have sets no rule. `read` requires one of them.
-    Ok(match (audiences.is_empty(), clients.is_empty()) {
-        (false, false) => issuer.audiences(audiences).clients(clients),
-        (false, true) => issuer.audiences(audiences),
-        (true, _) => issuer.clients(clients),
-    })
+impl Settings {
+    /// Returns the settings of a tenant.
+    fn of_tenant(&self, tenant: &str) -> Self {
+        let mut of_tenant = self.clone();
+        let Source { value, jwks_uri, .. } = &mut of_tenant.source;
+        *value = value.replace(PLACEHOLDER, tenant);
+        *jwks_uri = jwks_uri.take().map(|uri| uri.replace(PLACEHOLDER, tenant));
+        of_tenant.introspected = of_tenant.introspected.map(|introspected| introspected.of_tenant(tenant));
+        of_tenant
+    }
+
+    fn issuer(&self) -> Result<Issuer, ConfigError> {
+        let Self { source, clients, audiences, introspected, status_list } = self;
+        let issuer = source.issuer(introspected.as_ref())?;
+        // A list that the file does not have sets no rule. `read` requires one of them.
+        let mut issuer = match (audiences.is_empty(), clients.is_empty()) {
+            (false, false) => issuer.audiences(audiences).clients(clients),
+            (false, true) => issuer.audiences(audiences),
+            (true, _) => issuer.clients(clients),
+        };
+        if let Some(rules) = status_list {
+            issuer = issuer.status_list(rules.clone());
+        }
+        let Some(introspected) = introspected else { return Ok(issuer) };
+        if let Some(prefix) = &introspected.prefix {
+            issuer = issuer.token_prefix(prefix);
+        }
+        Ok(match introspected.tokens {
+            Tokens::Opaque => issuer,
+            Tokens::All => issuer.introspect_jwts(),
+            Tokens::AfterJwt => issuer.and_introspect(introspected.introspection()?),
+        })
+    }
 }

@@ -12,11 +12,34 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
+impl Problem {
+    fn at(text: &str, at: usize, message: String) -> Self {
+        let (line, column) = place(text, at);
+        Self { line, column, message }
+    }
+}
+
 /// Shows `LINE:COLUMN: message`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.line, self.column, self.message)
     }
+}
+
+/// A mistake of this machine: the file is valid, and a service cannot use it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    pub(crate) problem: Problem,
+    pub(crate) needed: Needed,
+}
+
+/// The time at which a service needs a file that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// Whenever the configuration is applied.
+    Always,
+    /// When the service starts. Later on, it has the contents.
+    AtStart,
 }
 
 /// Maximum number of mistakes that are listed.
@@ -26,11 +49,12 @@ const MAX_PROBLEMS: usize = 50;
 pub(super) struct Problems<'t> {
     text: &'t str,
     found: Vec<(usize, String)>,
+    deferred: Vec<(usize, String, Needed)>,
 }
 
 impl<'t> Problems<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, found: Vec::new(), deferred: Vec::new() }
     }
 
     /// Adds a mistake at this place. Further ones than the limit are dropped.
@@ -38,6 +62,18 @@ impl<'t> Problems<'t> {
         if self.found.len() < MAX_PROBLEMS {
             self.found.push((span.start, printable(&message.to_string())));
         }
+    }
+
+    /// Adds a mistake of this machine, as [`Unavailable`] describes.
+    pub(super) fn defer(&mut self, needed: Needed, span: &Range<usize>, message: impl fmt::Display) {
+        if self.deferred.len() < MAX_PROBLEMS {
+            self.deferred.push((span.start, message.to_string(), needed));
+        }
+    }
+
+    /// Returns whether no further mistake is listed.
+    pub(super) fn are_full(&self) -> bool {
+        self.found.len() == MAX_PROBLEMS
     }
 
     /// Returns the number of mistakes so far.
@@ -49,11 +85,18 @@ impl<'t> Problems<'t> {
     pub(super) fn into_vec(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|(at, _)| *at);
         let text = self.text;
-        let placed = self.found.into_iter().map(|(at, message)| {
-            let (line, column) = place(text, at);
-            Problem { line, column, message }
+        self.found.into_iter().map(|(at, message)| Problem::at(text, at, message)).collect()
+    }
+
+    /// Returns the mistakes of this machine, in the order of the file.
+    pub(super) fn into_deferred(mut self) -> Vec<Unavailable> {
+        self.deferred.sort_by_key(|(at, ..)| *at);
+        let text = self.text;
+        let unavailable = self.deferred.into_iter().map(|(at, message, needed)| {
+            let problem = Problem::at(text, at, message);
+            Unavailable { problem, needed }
         });
-        placed.collect()
+        unavailable.collect()
     }
 }
 

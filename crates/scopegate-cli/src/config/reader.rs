@@ -33,6 +33,21 @@ impl<'d> Reader<'d> {
         self.table.get(key)
     }
 
+    /// Returns whether the table has a key. It does not mark the key as known.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Marks a key as known that was reported already.
+    pub(super) fn ignore(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
+    /// Returns the place of a value.
+    pub(super) fn value_span(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get(key).map(Spanned::span)
+    }
+
     /// Returns the place of a key.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         self.table.get_key_value(key).map_or_else(|| self.span.clone(), |(key, _)| key.span())

@@ -9,13 +9,16 @@ use scopegate::http::TrustedProxies;
 use toml::de::DeTable;
 
 use crate::config::addresses::Addresses;
+use crate::config::beside::Beside;
 use crate::config::forward::{self, Field, Forward};
 use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
 use crate::config::openapi::Document;
-use crate::config::problem::{Problem, Problems};
+use crate::config::problem::{Problem, Problems, Unavailable};
 use crate::config::public_url::PublicUrl;
 use crate::config::reader::{Reader, Text, string};
+use crate::config::revocations::{self, RevocationSettings};
+use crate::config::tenants::MAX_ISSUERS;
 use crate::config::{openapi, route, trial};
 use crate::gateway::Gateway;
 use crate::routes::route::Route;
@@ -25,8 +28,6 @@ use crate::routes::table::Table;
 pub(crate) const MAX_FILE: usize = 8 * 1024 * 1024;
 /// Maximum number of routes.
 pub(crate) const MAX_ROUTES: usize = 10_000;
-/// Maximum number of issuers.
-pub(crate) const MAX_ISSUERS: usize = 1_000;
 /// Maximum number of trusted proxies.
 const MAX_PROXIES: usize = 1_000;
 
@@ -45,6 +46,9 @@ pub(crate) struct Config {
     /// Whether an issuer or a route names a host.
     pub(crate) uses_hosts: bool,
     pub(crate) forward: Forward,
+    pub(crate) revocations: Option<RevocationSettings>,
+    /// The files and secrets that cannot be read here.
+    pub(crate) unavailable: Vec<Unavailable>,
 }
 
 /// The setting `dpop`.
@@ -67,11 +71,15 @@ impl DpopMode {
 }
 
 impl Config {
-    /// Reads the file, with the OpenAPI document that it names.
+    /// Reads the file, with the contents of the files that it names.
     ///
     /// # Errors
     /// Returns the mistakes in the order of the file.
-    pub(crate) fn parse_with(text: &str, document: Option<&Document>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse_with(
+        text: &str,
+        document: Option<&Document>,
+        beside: &Beside,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::new(text);
         if text.len() > MAX_FILE {
             problems.add(&(0..0), format_args!("expected at most {MAX_FILE} bytes, found {}", text.len()));
@@ -84,15 +92,22 @@ impl Config {
         if !errors.is_empty() {
             return Err(problems.into_vec());
         }
-        let config = read(Reader::new(table.get_ref(), 0..0), document, &mut problems);
+        let config = read(Reader::new(table.get_ref(), 0..0), document, beside, &mut problems);
         match config {
-            Some(config) if problems.len() == 0 => Ok(config),
+            Some(config) if problems.len() == 0 => {
+                Ok(Self { unavailable: problems.into_deferred(), ..config })
+            }
             _ => Err(problems.into_vec()),
         }
     }
 }
 
-fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Problems<'_>) -> Option<Config> {
+fn read(
+    mut table: Reader<'_>,
+    document: Option<&Document>,
+    beside: &Beside,
+    problems: &mut Problems<'_>,
+) -> Option<Config> {
     let mut addresses = Addresses::default();
     let listen = table.required("listen", problems);
     let listen = addresses.read(listen, "127.0.0.1:9000", problems);
@@ -108,6 +123,8 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
     let routes = table.tables("route", MAX_ROUTES, problems);
     let openapi = table.string("openapi", problems);
     let forward = forward_of(&mut table, problems);
+    let revocations = table.table("revocations", problems);
+    let revocations = revocations.and_then(|table| revocations::read(table, beside, problems));
     table.finish(problems);
 
     let public_url = public_url.and_then(|url| valid(PublicUrl::parse(url.text), &url.span, problems));
@@ -120,7 +137,7 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
         }
     }
     let mut hosts = Hosts::new(public_url.as_ref());
-    let issuers = issuers_of(issuers, &mut hosts, problems);
+    let issuers = issuers_of(issuers, &mut hosts, beside, problems);
     let mut known = Table::new();
     let mut all = match (&openapi, &public_url) {
         (Some(name), Some(url)) => openapi::routes(name, document, url, MAX_ROUTES, &mut known, problems),
@@ -147,18 +164,27 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
         routes: all,
         uses_hosts,
         forward,
+        revocations,
+        unavailable: Vec::new(),
     })
 }
 
 fn issuers_of(
     tables: Vec<Reader<'_>>,
     hosts: &mut Hosts<'_>,
+    beside: &Beside,
     problems: &mut Problems<'_>,
 ) -> Vec<IssuerEntry> {
     let mut unnamed = Vec::new();
     for mut table in tables {
         let hosts = hosts.read(&mut table, problems);
-        unnamed.extend(issuer::read(table, hosts, problems));
+        let span = table.span.clone();
+        unnamed.extend(issuer::read(table, &hosts, beside, problems).into_iter().flatten());
+        if unnamed.len() > MAX_ISSUERS {
+            problems
+                .add(&span, format_args!("expected at most {MAX_ISSUERS} issuers in all, with each tenant"));
+            return Vec::new();
+        }
     }
     let mut entries: Vec<IssuerEntry> = Vec::new();
     let mut names = HashSet::new();

@@ -1,15 +1,19 @@
+mod issuers;
+
 use std::fmt::Write as _;
 
 use http::Method;
 
+use crate::config::beside::Beside;
 use crate::config::forward::Field;
 use crate::config::problem::Problem;
-use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ISSUERS, MAX_ROUTES};
+use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ROUTES};
+use crate::config::tenants::MAX_ISSUERS;
 use crate::gateway::Gateway;
 use crate::routes::access::{Access, MAX_SCOPES};
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
-    Config::parse_with(text, None)
+    Config::parse_with(text, None, &Beside::default())
 }
 
 /// A file with each setting.

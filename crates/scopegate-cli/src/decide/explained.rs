@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use scopegate::Error;
 use scopegate::http::RejectionReason;
+use scopegate::{Claims, Error};
 
 use crate::decide::record::Reason;
 use crate::decide::rules::{Rule, Rules};
@@ -24,6 +24,8 @@ pub(crate) struct Explained {
     pub(crate) lacks: Option<String>,
     /// The error of the token.
     pub(crate) error: Option<Error>,
+    /// The claims of the token of an accepted request.
+    pub(crate) claims: Option<Claims>,
     pub(crate) response: Response<Bytes>,
 }
 
@@ -58,10 +60,12 @@ pub(crate) async fn explain(rules: &Rules, question: &Parts) -> Explained {
         RejectionReason::Token(error) => Some(error.clone()),
         _ => None,
     });
+    let accepted = decided.as_ref().and_then(|decided| decided.as_ref().ok());
+    let claims = accepted.and_then(|accepted| accepted.claims().cloned());
     // The peer is only in the log of rejected peers.
     let arrival = Arrival { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), at: Instant::now() };
     let response = respond(rules, question, judged, decided, arrival).into_response();
-    Explained { pattern, code, lacks, error, response }
+    Explained { pattern, code, lacks, error, claims, response }
 }
 
 fn lacking(reason: Reason) -> String {

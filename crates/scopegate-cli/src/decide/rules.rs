@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use http::Method;
 use scopegate::http::{Authorizer, TrustedProxies};
-use scopegate::{AcceptedIssuers, ConfigError, Issuer, ResourceIdentifier, Verifier, VerifierBuilder};
+use scopegate::{AcceptedIssuers, Clock, ConfigError, Issuer, ResourceIdentifier, Verifier, VerifierBuilder};
 
 use crate::config::forward::Forward;
+use crate::config::issuer::IssuerEntry;
 use crate::config::settings::Config;
 use crate::decide::metadata::Metadata;
 use crate::gateway::{Asked, Gateway};
@@ -85,18 +86,23 @@ impl Rules {
     }
 }
 
-/// Returns the settings of a verifier that trusts the issuers of a configuration. `change` may change
-/// each issuer.
+/// Returns the settings of a verifier that trusts the issuers of a configuration, at the time of a clock.
+/// `change` may change each issuer. The files of revocations are read, and followed from now on.
 ///
 /// # Errors
-/// Returns the error of an issuer. A parsed configuration has none.
-pub(crate) fn verifier_of(
+/// Returns [`ConfigError::RevocationsNotRead`] if a file of revocations cannot be read, or the error of
+/// an issuer. The issuers of a parsed configuration have none.
+pub(crate) async fn verifier_of(
     config: &Config,
-    change: impl Fn(Issuer) -> Issuer,
+    clock: impl Clock + Clone,
+    change: impl Fn(&IssuerEntry, Issuer) -> Issuer,
 ) -> Result<VerifierBuilder, ConfigError> {
-    let mut builder = Verifier::builder();
+    let mut builder = Verifier::builder().clock(clock.clone());
     for entry in &config.issuers {
-        builder = builder.trust(change(entry.issuer()?));
+        builder = builder.trust(change(entry, entry.issuer()?));
+    }
+    if let Some(settings) = &config.revocations {
+        builder = builder.revocations(&settings.follow(clock).await?);
     }
     Ok(match config.dpop.settings(config.public_url.origin()) {
         Some(dpop) => builder.dpop(dpop),

@@ -11,6 +11,7 @@ use scopegate::Verifier;
 use testkit::{CLIENT, ISSUER, KEY, OTHER_KEY, bound_to, cognito_token};
 
 use super::*;
+use crate::config::beside::Beside;
 use crate::config::settings::Config;
 
 pub(crate) const PROXY: &str = "127.0.0.1";
@@ -52,7 +53,8 @@ GET = "public"
 "X-Auth-Tenant" = "tenant"
 "#
     );
-    Config::parse_with(&change(text), None).unwrap_or_else(|problems| panic!("{problems:?}"))
+    Config::parse_with(&change(text), None, &Beside::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 pub(crate) fn live(config: &Config, verifier: Verifier) -> Live {

@@ -1,7 +1,7 @@
 //! Discovery: the three possible URLs of the metadata, and the response of each.
 
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
-use scopegate_proto::url::FetchUrl;
+use scopegate_proto::url::{FetchUrl, SecureUrl};
 
 use crate::doctor::step::Steps;
 use crate::document::{Document, Fetcher, Unavailable};
@@ -34,7 +34,7 @@ pub(super) async fn discover(
                     steps.passed("metadata", url.without_query());
                     return Some((jwks_uri, seconds_ahead));
                 }
-                Err(error) => failures.push(text(&hint(&error))),
+                Err(error) => failures.push(text(&hint(&error, &body, issuer))),
             },
             Ok(response) => failures.push(text(&response.unexpected_status())),
         }
@@ -49,13 +49,25 @@ pub(super) async fn discover(
     None
 }
 
+fn introspection(document: &[u8], issuer: &FetchUrl) -> Result<SecureUrl, MetadataError> {
+    Metadata::read(document, issuer)?.endpoint("introspection_endpoint")
+}
+
 fn jwks_uri(document: &[u8], issuer: &FetchUrl) -> Result<FetchUrl, MetadataError> {
     Metadata::read(document, issuer)?.document_endpoint("jwks_uri")
 }
 
-/// Returns the error. The name in the metadata is what `iss` has, so it is worth a hint.
-fn hint(error: &MetadataError) -> String {
+/// Returns the error. The metadata may have another name, or introspection in place of keys, which is
+/// worth a hint.
+fn hint(error: &MetadataError, document: &[u8], issuer: &FetchUrl) -> String {
     match error {
+        MetadataError::NoEndpoint { .. } => match introspection(document, issuer) {
+            Ok(url) => {
+                let url = url.without_query();
+                format!("{error}; its tokens may be opaque, because it has introspection at {url}")
+            }
+            Err(_) => error.to_string(),
+        },
         MetadataError::WrongIssuer { found: Some(found), .. } => {
             format!("{error}; use {found} if that is the issuer that you trust")
         }

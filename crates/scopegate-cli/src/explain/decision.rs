@@ -11,10 +11,12 @@ use clap::Args;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
-use scopegate::{Error, Requirement, Verifier};
+use scopegate::{Claims, ConfigError, Error, Requirement, Verifier};
 use serde_json::{Value, json};
 
 use crate::config::file;
+use crate::config::form::Form;
+use crate::config::issuer::IssuerEntry;
 use crate::config::settings::Config;
 use crate::decide::explained;
 use crate::decide::rules::{Rules, verifier_of};
@@ -78,7 +80,7 @@ pub(super) struct Service {
 
 impl Service {
     /// Reads the file of the flags. Returns `None` if there is none.
-    pub(super) fn read(asked: &Asked, trust: &Trust, now: At) -> Result<Option<Self>, Failure> {
+    pub(super) async fn read(asked: &Asked, trust: &Trust, now: At) -> Result<Option<Self>, Failure> {
         let (path, request) = match (&asked.config, &asked.request, &asked.host) {
             (Some(path), Some(request), _) => (path, request),
             (None, None, None) => return Ok(None),
@@ -87,8 +89,15 @@ impl Service {
         let invalid = |error: file::Invalid| Failure::usage(error.to_string().trim_end().to_owned());
         let config = file::read(path).map_err(invalid)?;
         let keys = trust.keys()?;
-        let builder = verifier_of(&config, |issuer| keys.of(issuer));
-        let verifier = keys.start(builder.map_err(|error| Failure::usage(with_causes(&error)))?, now)?;
+        // An issuer whose tokens are introspected has no keys that could be replaced.
+        let of = |entry: &IssuerEntry, issuer| if entry.is_opaque() { issuer } else { keys.of(issuer) };
+        let time = now.time();
+        let builder = verifier_of(&config, move || time, of).await.map_err(|error| match error {
+            // Nothing is known about revoked tokens.
+            ConfigError::RevocationsNotRead { .. } => Failure::undecidable(with_causes(&error)),
+            error => Failure::usage(with_causes(&error)),
+        })?;
+        let verifier = builder.start_lazy().map_err(|error| Failure::usage(with_causes(&error)))?;
         let rules = Rules::compile(&config, &verifier);
         let rules = rules.map_err(|error| Failure::usage(with_causes(&error)))?;
         let host = asked.host.clone().unwrap_or_else(|| config.public_url.host().to_owned());
@@ -100,6 +109,34 @@ impl Service {
     /// Returns whether a token decides about the request.
     pub(super) fn needs_token(&self) -> bool {
         explained::needs_token(&self.rules, &self.question)
+    }
+
+    /// Returns whether an issuer is asked about the token in place of a verification.
+    ///
+    /// # Errors
+    /// Fails if an issuer has to be asked, and cannot be asked here or about another time.
+    pub(super) fn asks_issuer(&self, form: &Form<'_>, is_now: bool) -> Result<bool, Failure> {
+        let verifies_jwts = self.config.issuers.iter().any(|entry| !entry.is_opaque());
+        let asked = self.config.issuers.iter().filter(|entry| entry.may_be_asked(form, verifies_jwts));
+        let (mut is_asked, mut is_replaced) = (None, false);
+        for entry in asked {
+            if entry.lacks_secret() {
+                return Err(Failure::undecidable(format!(
+                    "{} has to be asked about the token by introspection, and the secret for it cannot be read here: \
+                     see `scopegate check`",
+                    entry.name
+                )));
+            }
+            is_asked = Some(entry);
+            is_replaced |= entry.is_opaque();
+        }
+        match is_asked {
+            Some(entry) if !is_now => Err(Failure::undecidable(format!(
+                "{} has to be asked about the token by introspection, and knows only whether it is active now: omit --at",
+                entry.name
+            ))),
+            _ => Ok(is_replaced),
+        }
     }
 
     /// Decides about the request with this token.
@@ -122,10 +159,10 @@ impl Service {
             (lacks, None) => lacks.clone().unwrap_or_default(),
         };
         let missing = explained.error.as_ref().map(missing).unwrap_or_default();
-        let explained::Explained { pattern, code, error, response, .. } = explained;
+        let explained::Explained { pattern, code, error, claims, response, .. } = explained;
         let (method, target) = (self.request.method.to_string(), self.request.target.clone());
         let host = self.host.clone();
-        Ok(Decision { method, target, host, pattern, rule, required, missing, code, error, response })
+        Ok(Decision { method, target, host, pattern, rule, required, missing, code, error, claims, response })
     }
 
     /// Returns the settings of the issuer with this name, or of the only one.
@@ -182,6 +219,8 @@ pub(super) struct Decision {
     missing: Vec<Vec<String>>,
     pub(super) code: &'static str,
     pub(super) error: Option<Error>,
+    /// The claims of the token of an accepted request.
+    pub(super) claims: Option<Claims>,
     response: Response<Bytes>,
 }
 

@@ -40,6 +40,9 @@ pub(super) fn report(outcome: &Outcome<'_>, terminal: Terminal, show: bool) -> S
         let (mark, shown) = row(check, comes_later(checks, check));
         text.push_str(&terminal.row(mark, check.name.as_str(), NAMES, &masked(&shown)));
     }
+    if let (None, Some(error)) = (outcome.explanation, outcome.error) {
+        text.push_str(&terminal.row(Mark::Bad, "token", NAMES, &masked(&format!("FAILED: {error}"))));
+    }
     match (&outcome.required, outcome.rule, outcome.claims()) {
         (_, Some(error), _) => {
             let is_scope = matches!(error, Error::InsufficientScope { .. });

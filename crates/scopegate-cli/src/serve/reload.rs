@@ -11,10 +11,10 @@ use std::time::Duration;
 use scopegate::ConfigError;
 
 use crate::config::file::{self, Invalid, Source};
-use crate::config::issuer::IssuerEntry;
 use crate::config::settings::{Config, DpopMode};
 use crate::decide::live::Live;
 use crate::decide::rules::{CompileError, Rules};
+use crate::serve::issuers::{self, Changes};
 
 /// How often the file is read.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,8 +43,8 @@ pub(super) enum NotReloaded {
 }
 
 /// Parses a file on a thread of its own, because issuers are checked on a runtime.
-pub(super) async fn parse(file: PathBuf, text: Source) -> Result<Config, NotReloaded> {
-    let parsed = tokio::task::spawn_blocking(move || file::parse(&file, &text)).await;
+pub(super) async fn parse(file: PathBuf, text: Source, is_start: bool) -> Result<Config, NotReloaded> {
+    let parsed = tokio::task::spawn_blocking(move || file::parse_whole(&file, &text, is_start)).await;
     parsed.map_err(|_| NotReloaded::Panicked)?.map_err(NotReloaded::Invalid)
 }
 
@@ -90,7 +90,7 @@ impl Reloader {
     }
 
     async fn apply(&mut self, text: Source) -> Result<(), NotReloaded> {
-        let config = parse(self.file.clone(), text).await?;
+        let config = parse(self.file.clone(), text, false).await?;
         // The verifier has the origin of proofs.
         let has_same_origin = config.public_url.origin() == self.config.public_url.origin();
         let fixed = [
@@ -99,6 +99,7 @@ impl Reloader {
             ("listen_admin", config.listen_admin == self.config.listen_admin),
             ("dpop", config.dpop == self.config.dpop),
             ("public_url", config.dpop == DpopMode::Off || has_same_origin),
+            ("revocations", config.revocations == self.config.revocations),
         ];
         if let Some((setting, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
             return Err(NotReloaded::NeedsRestart(setting));
@@ -109,40 +110,30 @@ impl Reloader {
     }
 
     /// Replaces issuers and rules. The rules in use accept no tokens of new issuers. The new rules accept
-    /// no tokens of removed issuers.
+    /// no tokens of removed issuers. Requests wait for changes of linked issuers.
     fn replace(&self, config: &Config) -> Result<(), NotReloaded> {
         let verifier = &self.live.verifier;
-        let find = |entries: &[IssuerEntry], name: &str| -> Option<IssuerEntry> {
-            entries.iter().find(|entry| entry.name == name).cloned()
-        };
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        for entry in &config.issuers {
-            match find(&self.config.issuers, &entry.name) {
-                None => new.push(entry),
-                Some(earlier) if !earlier.has_rules_of(entry) => changed.push(entry),
-                Some(_) => {}
-            }
+        let changes = Changes::new(&self.config, config);
+        let trust = |entries: &[_]| issuers::trust(verifier, entries).map_err(NotReloaded::Issuer);
+        let compile = || Rules::compile(config, verifier).map_err(NotReloaded::Rules);
+        if changes.are_linked && !changes.are_none() {
+            return self.live.change_issuers(|| {
+                let applied = changes.apply(verifier).map_err(NotReloaded::Issuer);
+                let replaced = applied.and_then(|()| compile());
+                if replaced.is_err() {
+                    changes.undo(verifier, &self.config);
+                }
+                replaced.map(|rules| self.live.replace(rules))
+            });
         }
-        let trust = |entries: &[&IssuerEntry]| -> Result<(), NotReloaded> {
-            let issuers = entries.iter().map(|entry| entry.issuer()).collect::<Result<Vec<_>, _>>();
-            let mut issuers = issuers.map_err(NotReloaded::Issuer)?.into_iter();
-            issuers.try_for_each(|issuer| verifier.trust(issuer)).map_err(NotReloaded::Issuer)
-        };
-        trust(&new)?;
-        let rules = Rules::compile(config, verifier).map_err(NotReloaded::Rules)?;
-        if changed.is_empty() {
+        trust(&changes.added)?;
+        let rules = compile()?;
+        if changes.changed.is_empty() {
             self.live.replace(rules);
         } else {
-            self.live.change_issuers(|| trust(&changed).map(|()| self.live.replace(rules)))?;
+            self.live.change_issuers(|| trust(&changes.changed).map(|()| self.live.replace(rules)))?;
         }
-        for entry in &self.config.issuers {
-            if find(&config.issuers, &entry.name).is_none()
-                && let Err(error) = verifier.distrust(&entry.name)
-            {
-                // The new rules accept none of its tokens.
-                tracing::warn!(issuer = entry.name, %error, "issuer not distrusted");
-            }
-        }
+        issuers::distrust(verifier, &changes.removed);
         Ok(())
     }
 }

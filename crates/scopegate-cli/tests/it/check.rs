@@ -95,3 +95,25 @@ fn examples_of_guide_and_readme_are_valid() {
         assert!(!out.contains("warning"), "{page}: {out}");
     }
 }
+
+#[test]
+fn examples_of_issuers_are_valid() {
+    let page = format!("{}/../../docs/guide/program-issuers.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(page).unwrap();
+    write(&path("tenants.txt"), "acme\nglobex\n");
+    let (issuer, rest) = VALID.split_once("[[issuer]]").unwrap();
+    let (entry, route) = rest.split_once("[[route]]").unwrap();
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 4);
+    for example in examples {
+        let entry = if example.contains("[[issuer]]") { String::new() } else { format!("[[issuer]]{entry}") };
+        let (code, out, error) = check("issuers.toml", &format!("{issuer}{entry}{example}[[route]]{route}"));
+        assert_eq!(code, Some(0), "{example}: {error}");
+        // The files of the examples are elsewhere.
+        assert!(
+            out.lines().all(|line| !line.contains("warning") || line.contains("cannot read file")),
+            "{out}"
+        );
+    }
+}

@@ -23,11 +23,20 @@ impl Connection {
 
     /// Sends a request line with headers, and reads the response.
     pub(crate) async fn send(&mut self, line: &str, headers: &[(&str, &str)]) -> Response {
-        let mut request = format!("{line} HTTP/1.1\r\nhost: decisions\r\n");
+        self.send_body(line, headers, "").await
+    }
+
+    /// Sends a request line with headers and a body, and reads the response.
+    pub(crate) async fn send_body(&mut self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut request = format!("{line} HTTP/1.1\r\n");
+        if headers.iter().all(|(name, _)| *name != "host") {
+            request.push_str("host: decisions\r\n");
+        }
         for (name, value) in headers {
             write!(request, "{name}: {value}\r\n").unwrap();
         }
         request.push_str("\r\n");
+        request.push_str(body);
         self.0.write_all(request.as_bytes()).await.unwrap();
         let mut text = Vec::new();
         loop {

@@ -102,22 +102,32 @@ async fn clock_difference_is_a_finding() {
     for (ahead, code, expected) in
         [(0_i64, 0, "the clocks agree"), (-90, 1, "behind this one"), (90, 1, "ahead of")]
     {
-        let url = serve_with_date(&jwks, ahead);
+        let url = serve_with_date(&jwks, "jwks_uri", ahead);
         let run = run(&["doctor", &url], "");
         assert_eq!(run.code, code, "{ahead}: {}{}", run.out, run.errors);
         assert!(run.out.contains(expected), "{ahead}: {}", run.out);
     }
 }
 
-/// Serves metadata and keys with a `Date` that is this many seconds ahead. Returns the issuer.
-fn serve_with_date(jwks: &str, ahead: i64) -> String {
+#[test]
+fn issuer_of_opaque_tokens_has_hint() {
+    for (member, is_hinted) in [("introspection_endpoint", true), ("token_endpoint", false)] {
+        let run = run(&["doctor", &serve_with_date("{}", member, 0)], "");
+        assert_eq!(run.code, 1, "{}{}", run.out, run.errors);
+        assert_eq!(run.out.contains("its tokens may be opaque"), is_hinted, "{}", run.out);
+    }
+}
+
+/// Serves metadata with this member, and keys, with a `Date` that is this many seconds ahead. Returns the
+/// issuer.
+fn serve_with_date(jwks: &str, member: &'static str, ahead: i64) -> String {
     use std::io::{BufRead as _, BufReader};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let (jwks, base) = (jwks.to_owned(), issuer.clone());
     std::thread::spawn(move || {
-        // Two requests: the metadata and the keys.
-        for stream in listener.incoming().take(2) {
+        // The metadata at one of three URLs, and the keys.
+        for stream in listener.incoming().take(3) {
             let mut stream = stream.unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
             let request = lines.next().unwrap();
@@ -125,7 +135,7 @@ fn serve_with_date(jwks: &str, ahead: i64) -> String {
             let body = if request.contains("/keys ") {
                 jwks.clone()
             } else {
-                json!({ "issuer": base, "jwks_uri": format!("{base}/keys") }).to_string()
+                json!({ "issuer": base, member: format!("{base}/keys") }).to_string()
             };
             let now = std::time::SystemTime::now();
             let shift = std::time::Duration::from_secs(ahead.unsigned_abs());

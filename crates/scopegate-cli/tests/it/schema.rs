@@ -16,11 +16,21 @@ dpop = "off"
 [[issuer]]
 cognito = "eu-west-1_Ab12Cd34E"
 clients = ["1example23456789"]
+status_list = "optional"
+[issuer.introspection]
+tokens = "after_jwt"
+uri = "https://issuer.example/introspect"
+auth_method = "client_secret_post"
+client_id = "api"
+client_secret_env = "PATH"
+responses = "plain"
 [[route]]
 path = "/orders/{id}"
 GET = "orders/read"
 [forward]
 X-Auth-Client = "client_id"
+[revocations]
+file = "revoked.jsonl"
 "#;
 
 fn schema() -> Value {
@@ -60,6 +70,13 @@ fn schema_has_the_keys_of_the_program() {
     let properties = &schema["properties"];
     let issuer = error("cognito =", &format!("{unknown}cognito ="));
     assert_eq!(keys(&properties["issuer"]["items"]), expected(&issuer, '`'));
+    let introspection = error("tokens =", &format!("{unknown}tokens ="));
+    assert_eq!(
+        keys(&properties["issuer"]["items"]["properties"]["introspection"]),
+        expected(&introspection, '`')
+    );
+    let revocations = error("file =", &format!("{unknown}file ="));
+    assert_eq!(keys(&properties["revocations"]), expected(&revocations, '`'));
     // A route has these keys and methods.
     let route = error("path =", &format!("{unknown}path ="));
     let names = ["path", "host"].map(str::to_owned);
@@ -77,6 +94,13 @@ fn schema_has_the_values_of_the_program() {
     let properties = &schema()["properties"];
     assert_eq!(values(&properties["gateway"]), expected(&error("\"nginx\"", "\"x\""), '`'));
     assert_eq!(values(&properties["dpop"]), expected(&error("\"off\"", "\"x\""), '"'));
+    let issuer = &properties["issuer"]["items"]["properties"];
+    assert_eq!(values(&issuer["status_list"]), expected(&error("\"optional\"", "\"x\""), '"'));
+    let introspection = &issuer["introspection"]["properties"];
+    assert_eq!(values(&introspection["tokens"]), expected(&error("\"after_jwt\"", "\"x\""), '`'));
+    let method = error("\"client_secret_post\"", "\"x\"");
+    assert_eq!(values(&introspection["auth_method"]), expected(&method, '`'));
+    assert_eq!(values(&introspection["responses"]), expected(&error("\"plain\"", "\"x\""), '"'));
     let forward = &properties["forward"]["additionalProperties"];
     assert_eq!(values(forward), expected(&error("\"client_id\"", "\"x\""), '`'));
 }

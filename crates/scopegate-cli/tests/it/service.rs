@@ -54,6 +54,13 @@ impl Service {
         Self::start_as(program(), name, config)
     }
 
+    /// Starts the service with this file and these environment variables.
+    pub(crate) fn start_with(name: &str, config: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = program();
+        command.envs(variables.iter().copied());
+        Self::start_as(command, name, config)
+    }
+
     /// Starts the service with this command.
     pub(crate) fn start_as(mut command: Command, name: &str, config: &str) -> Self {
         let (file, log) = (path(&format!("{name}.toml")), path(&format!("{name}.log")));
@@ -75,12 +82,26 @@ impl Service {
     /// Starts the service, and waits until it has the keys of each issuer.
     pub(crate) async fn start_ready(name: &str, config: &str) -> Self {
         let service = Self::start(name, config);
+        service.ready().await;
+        service
+    }
+
+    /// Waits until the service has the keys of each issuer.
+    pub(crate) async fn ready(&self) {
         let started = Instant::now();
-        while get(&service.admin, "/readyz").await.status != 200 {
-            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", service.log());
+        while get(&self.admin, "/readyz").await.status != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60), "never ready: {}", self.log());
             tokio::task::yield_now().await;
         }
-        service
+    }
+
+    /// Waits until the log has this text.
+    pub(crate) async fn logged(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            assert!(started.elapsed() < Duration::from_secs(60), "no {text}: {}", self.log());
+            tokio::task::yield_now().await;
+        }
     }
 
     pub(crate) fn log(&self) -> String {

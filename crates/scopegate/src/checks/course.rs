@@ -39,6 +39,8 @@ pub enum CheckName {
     Revocation,
     /// The token's status is valid in its list.
     Status,
+    /// The issuer says that the verified token is active.
+    Introspection,
     /// The rules of the application accept the token.
     Application,
 }
@@ -62,6 +64,7 @@ impl CheckName {
             Self::Scopes => "scopes",
             Self::Revocation => "revocation",
             Self::Status => "status",
+            Self::Introspection => "introspection",
             Self::Application => "application",
         }
     }
@@ -85,6 +88,7 @@ impl CheckName {
             Self::Scopes => "RFC 6749 §3.3",
             Self::Revocation => "RFC 7009 §1",
             Self::Status => "status list draft §8.3",
+            Self::Introspection => "RFC 7662 §2.2",
             Self::Application => "",
         }
     }

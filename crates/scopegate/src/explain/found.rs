@@ -34,6 +34,7 @@ pub(crate) fn found(
         | CheckName::Signature
         | CheckName::Revocation
         | CheckName::Status
+        | CheckName::Introspection
         | CheckName::Application => String::new(),
     }
 }

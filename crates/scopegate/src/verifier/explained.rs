@@ -161,6 +161,9 @@ fn name_of(error: &Error) -> CheckName {
         Error::NotCertificateBound | Error::SenderConstrained { .. } => CheckName::Binding,
         Error::Revoked { .. } | Error::RevocationsUnavailable { .. } => CheckName::Revocation,
         Error::InvalidStatus { .. } | Error::StatusUnavailable { .. } => CheckName::Status,
+        Error::Inactive { .. }
+        | Error::IntrospectionUnavailable { .. }
+        | Error::IntrospectionMisconfigured { .. } => CheckName::Introspection,
         Error::MalformedClaim { claim, .. } if claim.starts_with("status") => CheckName::Status,
         Error::MalformedClaim { .. } => CheckName::Identity,
         _ => CheckName::Application,

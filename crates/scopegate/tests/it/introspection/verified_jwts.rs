@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use scopegate::{Error, Issuer, NumericDate, Revocation, Revocations, StatusList, Verifier};
+use scopegate::{
+    CheckName, CheckOutcome, Error, Issuer, NumericDate, Revocation, Revocations, StatusList, Verifier,
+};
 use scopegate_issuer::LocalIssuer;
 use serde_json::json;
 use testkit::{AUDIENCE, ISSUER, KEY, LOCAL_CLIENT, OTHER_KEY, jwks};
@@ -46,6 +48,10 @@ async fn revoked_jwt_is_rejected() {
     assert!(matches!(error, Error::Inactive { .. }) && error.kind().status() == 401);
     assert!(matches!(verifier.verify(&token), Err(Error::Inactive { .. })), "remembered");
     assert_eq!(endpoint.calls(), 1);
+    let explanation = verifier.explain(&token);
+    let last = explanation.checks().last().unwrap();
+    assert_eq!(last.name, CheckName::Introspection);
+    assert!(matches!(last.outcome, CheckOutcome::Failed(Error::Inactive { .. })));
 }
 
 #[tokio::test]

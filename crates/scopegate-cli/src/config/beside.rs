@@ -1,0 +1,193 @@
+//! The files and environment variables that the configuration file names: secrets, and lists of tenants.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scopegate_proto::secret_file;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use crate::config::text;
+
+/// Maximum size of a secret in bytes. A key with its chain of certificates has some kilobytes.
+const MAX_SECRET: usize = 64 * 1024;
+
+/// The keys of `[issuer.introspection]` that name a secret.
+const FILES: [&str; 3] = ["client_secret_file", "private_key_file", "certificate_file"];
+const VARIABLES: [&str; 1] = ["client_secret_env"];
+/// The key of `[[issuer]]` that names a list of tenants.
+const LIST: &str = "tenants_file";
+/// Maximum size of a list in bytes.
+const MAX_LIST: usize = 1024 * 1024;
+
+/// A secret. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SecretText(Arc<Zeroizing<String>>);
+
+/// The place of a secret, as the file names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    File(String),
+    Variable(String),
+}
+
+/// The contents of the files and variables that a configuration names. Equal values have equal
+/// contents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    folder: PathBuf,
+    /// Each secret, or the reason why it cannot be read here.
+    secrets: BTreeMap<Place, Result<SecretText, String>>,
+    /// Each list of tenants, or the reason why it cannot be read.
+    lists: BTreeMap<String, Result<String, String>>,
+}
+
+impl SecretText {
+    /// Removes line breaks at the end, which editors and `echo` add.
+    fn new(text: &str) -> Self {
+        Self(Arc::new(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+
+    /// Returns the secret, for the verifier only.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Beside {
+    /// Reads the files and variables that the text of a configuration names. Relative paths begin at the file.
+    pub(super) fn of(text: &str, file: &Path) -> Self {
+        let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let mut beside = Self { folder, ..Self::default() };
+        // Most files have no such key, and need not be parsed for it.
+        if ["introspection", LIST].into_iter().any(|key| text.contains(key)) {
+            let (table, _) = DeTable::parse_recoverable(text);
+            let (places, lists) = named(table.get_ref());
+            for place in places {
+                let secret = beside.read_secret(&place);
+                beside.secrets.insert(place, secret);
+            }
+            for name in lists {
+                let list = beside.read_list(&name);
+                beside.lists.insert(name, list);
+            }
+        }
+        beside
+    }
+
+    /// Returns a secret, or the reason why it cannot be read here.
+    pub(super) fn secret(&self, place: &Place) -> Result<&SecretText, &str> {
+        let found = self.secrets.get(place).ok_or("it was not read")?;
+        found.as_ref().map_err(String::as_str)
+    }
+
+    /// Returns a list of tenants, or the reason why it cannot be read.
+    pub(super) fn list(&self, name: &str) -> Result<&str, &str> {
+        let found = self.lists.get(name).ok_or("it was not read")?;
+        found.as_deref().map_err(String::as_str)
+    }
+
+    /// Returns the path of a file that the configuration names.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn read_list(&self, name: &str) -> Result<String, String> {
+        let text = text::read(&self.path(name), MAX_LIST);
+        let text = text.map_err(|error| error.to_string().trim_start().to_owned())?;
+        if text.len() > MAX_LIST {
+            return Err(format!("expected at most {MAX_LIST} bytes, found more"));
+        }
+        Ok(text)
+    }
+
+    fn read_secret(&self, place: &Place) -> Result<SecretText, String> {
+        match place {
+            Place::File(name) => {
+                let text = secret_file::read(&self.path(name), MAX_SECRET)
+                    .map_err(|error| format!("cannot read file: {error}"))?;
+                if text.len() > MAX_SECRET {
+                    return Err(format!(
+                        "expected a secret of at most {MAX_SECRET} bytes, found a longer one"
+                    ));
+                }
+                Ok(SecretText::new(&text))
+            }
+            Place::Variable(name) => {
+                if name.is_empty() || name.contains(['=', '\0']) {
+                    return Err("no environment variable has this name".to_owned());
+                }
+                match std::env::var(name) {
+                    Ok(text) => Ok(SecretText::new(&Zeroizing::new(text))),
+                    Err(std::env::VarError::NotPresent) => {
+                        Err("the environment variable is not set".to_owned())
+                    }
+                    Err(std::env::VarError::NotUnicode(_)) => {
+                        Err("the environment variable is not UTF-8".to_owned())
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the places of secrets, and the lists of tenants.
+fn named(table: &DeTable<'_>) -> (Vec<Place>, Vec<String>) {
+    let (mut places, mut lists) = (Vec::new(), Vec::new());
+    let issuers = table.get("issuer").and_then(|value| value.get_ref().as_array());
+    for issuer in issuers.into_iter().flat_map(|array| array.iter()) {
+        let DeValue::Table(issuer) = issuer.get_ref() else { continue };
+        lists.extend(string(issuer, LIST));
+        let introspection = issuer.get("introspection").map(Spanned::get_ref);
+        let Some(DeValue::Table(introspection)) = introspection else { continue };
+        places.extend(FILES.iter().filter_map(|key| string(introspection, key)).map(Place::File));
+        places.extend(VARIABLES.iter().filter_map(|key| string(introspection, key)).map(Place::Variable));
+    }
+    (places, lists)
+}
+
+fn string(table: &DeTable<'_>, key: &str) -> Option<String> {
+    match table.get(key)?.get_ref() {
+        DeValue::String(name) => Some(name.clone().into_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_is_never_shown() {
+        let secret = SecretText::new("s3cret\r\n");
+        assert_eq!(secret.expose(), "s3cret");
+        let place = Place::File("a".to_owned());
+        let secrets = [(place, Ok(secret.clone()))].into();
+        let beside = Beside { secrets, ..Beside::default() };
+        for text in [format!("{secret:?}"), format!("{beside:?}")] {
+            assert!(text.contains("[redacted]") && !text.contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn longest_secret_is_read() {
+        let folder = std::env::temp_dir().join(format!("scopegate-cli-secret-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = "[[issuer]]\nintrospection = { client_secret_file = \"a\" }\n";
+        for (length, is_read) in [(MAX_SECRET, true), (MAX_SECRET + 1, false)] {
+            std::fs::write(folder.join("a"), "x".repeat(length)).unwrap();
+            let beside = Beside::of(text, &folder.join("scopegate.toml"));
+            assert_eq!(beside.secret(&Place::File("a".to_owned())).is_ok(), is_read, "{length}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
