@@ -7,6 +7,7 @@ pub(crate) mod beside;
 mod credentials;
 pub(crate) mod file;
 mod text;
+pub(crate) mod form;
 pub(crate) mod forward;
 mod addresses;
 mod hosts;
