@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Uri};
 
-use crate::certificate::PeerCertificate;
+use crate::certificate::peer::PeerCertificate;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 
 /// The head of a request, for [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head).
