@@ -178,12 +178,9 @@ impl CertificatePolicy {
         if !self.proxies.contain(peer) {
             return Ok(PresentedCertificate::Absent);
         }
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(PresentedCertificate::Absent),
-            (Some(value), None) => header::thumbprint(&self.settings.source, value.as_bytes())
-                .map(PresentedCertificate::Thumbprint),
-            (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
-        }
+        let certificate = self.settings.source.read_from(name, headers)?;
+        Ok(certificate.map_or(PresentedCertificate::Absent, |certificate| {
+            PresentedCertificate::Thumbprint(certificate.thumbprint)
+        }))
     }
 }
