@@ -8,6 +8,7 @@ pub(crate) mod malformed;
 mod pem;
 pub(crate) mod peer;
 pub(crate) mod proxies;
+mod read;
 pub(crate) mod source;
 mod thumbprint;
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::certificate::header;
-use crate::certificate::malformed::MalformedCertificate;
 use crate::keys::verifying_key::sha256;
 
 /// The client certificate of a TLS connection. Only its hash is kept.
@@ -19,15 +17,6 @@ impl PeerCertificate {
     /// Reads the certificate in DER. With rustls, it is the first of `peer_certificates()`.
     pub fn from_der(certificate: impl AsRef<[u8]>) -> Self {
         Self { thumbprint: sha256(certificate.as_ref()) }
-    }
-
-    /// Reads the certificate in PEM, percent-encoded, as Envoy sends it in
-    /// `attributes.source.certificate` of a `CheckRequest`. The message must be that of a trusted proxy.
-    ///
-    /// # Errors
-    /// Returns an error if the value is not exactly one certificate, or longer than 64 KiB.
-    pub fn from_escaped_pem(value: impl AsRef<[u8]>) -> Result<Self, MalformedCertificate> {
-        Ok(Self { thumbprint: header::of_escaped_pem(value.as_ref())? })
     }
 }
 

@@ -1,10 +1,6 @@
 //! The sources of certificates: the TLS connection, or one header of a proxy.
 
-use http::{HeaderMap, HeaderName};
-
-use crate::certificate::header;
-use crate::certificate::malformed::MalformedCertificate;
-use crate::certificate::peer::PeerCertificate;
+use http::HeaderName;
 
 /// The source of the clients' certificates. There is exactly one: a header of another source could be
 /// the caller's.
@@ -49,54 +45,6 @@ pub enum ForwardedElement {
 }
 
 impl CertificateSource {
-    /// Reads the certificate of a request from the header of this source. Returns `None` if the request
-    /// lacks the header, and for [`Tls`](Self::Tls).
-    ///
-    /// Any caller can send such a header. Call it only if you know that a proxy of yours has sent the
-    /// request, and that the proxy replaces or removes the header of its callers. A verifier with
-    /// [trusted proxies](crate::ClientCertificates::trusted_proxies) checks that itself. Use this method
-    /// if the certificate comes from another place for some requests: give the verifier the source
-    /// [`Tls`](Self::Tls), and each request its certificate
-    /// ([`RequestHead::with_certificate`](crate::http::RequestHead::with_certificate)).
-    ///
-    /// ```
-    /// use http::HeaderMap;
-    /// use scopegate::CertificateSource;
-    ///
-    /// let mut headers = HeaderMap::new();
-    /// assert_eq!(CertificateSource::ClientCert.read(&headers), Ok(None));
-    /// headers.insert("client-cert", "MIIB".parse()?);
-    /// assert!(CertificateSource::ClientCert.read(&headers).is_err());
-    /// # Ok::<(), http::header::InvalidHeaderValue>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Returns an error if the header has several values, or a value in another format or of more than
-    /// 64 KiB. Reject such a request (400).
-    pub fn read(&self, headers: &HeaderMap) -> Result<Option<PeerCertificate>, MalformedCertificate> {
-        match self.header() {
-            Some(name) => self.read_from(&name, headers),
-            None => Ok(None),
-        }
-    }
-
-    /// Reads the header with this name, which is that of the source.
-    pub(super) fn read_from(
-        &self,
-        name: &HeaderName,
-        headers: &HeaderMap,
-    ) -> Result<Option<PeerCertificate>, MalformedCertificate> {
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => {
-                let thumbprint = header::thumbprint(self, value.as_bytes())?;
-                Ok(Some(PeerCertificate { thumbprint }))
-            }
-            (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
-        }
-    }
-
     /// Returns the header of the source.
     pub(super) fn header(&self) -> Option<HeaderName> {
         match self {
