@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
+use crate::config::dpop::Started;
 use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
@@ -69,8 +70,8 @@ async fn serve(arguments: &Arguments) -> Exit {
     };
     // Installed first, so that it has the metrics of the start.
     let admin = config.listen_admin.map(|address| (address, Admin::install()));
-    let live = match start(&config) {
-        Ok(live) => Arc::new(live),
+    let (live, dpop) = match start(&config) {
+        Ok((live, dpop)) => (Arc::new(live), dpop),
         Err(error) => return failed(&error, Exit::Usage),
     };
     let (stop, stopped) = watch::channel(false);
@@ -94,7 +95,7 @@ async fn serve(arguments: &Arguments) -> Exit {
         let admin = admin.of(live.verifier.clone());
         servers.push(tokio::spawn(listener.serve(admin, stopped)));
     }
-    let mut reloader = Reloader::new(path, source, config, live);
+    let mut reloader = Reloader::new(path, source, config, live, dpop);
     signals.run(&mut reloader).await;
 
     tracing::info!("stopping");
@@ -111,10 +112,11 @@ async fn serve(arguments: &Arguments) -> Exit {
 }
 
 /// Starts the verifier, and compiles the rules. Keys are fetched in the background.
-fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
-    let verifier = verifier_of(config, |issuer| issuer)?.start_lazy()?;
+fn start(config: &Config) -> Result<(Live, Option<Started>), Box<dyn std::error::Error>> {
+    let dpop = config.start_dpop()?;
+    let verifier = verifier_of(config, dpop.as_ref(), |issuer| issuer)?.start_lazy()?;
     let rules = Rules::compile(config, &verifier)?;
-    Ok(Live::new(verifier, rules))
+    Ok((Live::new(verifier, rules), dpop))
 }
 
 /// Binds an address, and prints it. A port of 0 becomes a free one.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::settings::Config;
+use crate::gateway::Gateway;
 use crate::routes::access::Access;
 use crate::routes::spellings;
 use crate::routes::table::Table;
@@ -12,6 +13,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = covered_spellings(config);
     warnings.extend(hosts_without_issuers(config));
     warnings.extend(unusual_methods(config));
+    warnings.extend(header_of_callers(config).map(str::to_owned));
     warnings
 }
 
@@ -52,6 +54,15 @@ fn hosts_without_issuers(config: &Config) -> Vec<String> {
         .difference(&with_token)
         .map(|host| format!("no route that requires a token has the host {host:?} of an issuer"));
     lacking.chain(unused).collect()
+}
+
+/// Returns a warning if the gateway passes on the certificate header of its callers, and sets none itself.
+fn header_of_callers(config: &Config) -> Option<&'static str> {
+    let has_header = config.certificates.as_ref().is_some_and(|binding| binding.header.is_some());
+    (has_header && config.gateway == Gateway::Traefik).then_some(
+        "Traefik cannot set `certificate_header`, and passes on that of its callers: a proxy in front of it \
+         must replace or remove the header",
+    )
 }
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];

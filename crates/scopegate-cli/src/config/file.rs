@@ -1,12 +1,14 @@
 //! The file itself: reading it, and the report of its mistakes.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::contents;
+use crate::config::files::Files;
 use crate::config::openapi::{self, Document};
 use crate::config::problem::Problem;
+use crate::config::secrets::Secrets;
 use crate::config::settings::{Config, MAX_FILE};
 use crate::openapi::MAX_DOCUMENT;
 
@@ -28,35 +30,29 @@ pub(crate) fn read(file: &Path) -> Result<Config, Invalid> {
     parse(file, &source(file)?)
 }
 
-/// The text of a configuration, and the OpenAPI document that it names.
+/// The text of a configuration, and the files that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     text: String,
-    document: Option<Document>,
+    files: Files,
 }
 
-/// Reads the text of a file, and the document that it names. A longer text than the limit is cut, and
+/// Reads the text of a file, and the files that it names. A longer text than the limit is cut, and
 /// then rejected by [`parse`].
 pub(crate) fn source(file: &Path) -> Result<Source, Invalid> {
-    let text = text(file, MAX_FILE);
+    let text = contents::read(file, MAX_FILE);
     let text = text.map_err(|error| Invalid { file: file.to_owned(), reason: Reason::Unreadable(error) })?;
     let document = openapi::path_of(&text, file).map(|path| {
-        let text = self::text(&path, MAX_DOCUMENT).map_err(|error| error.to_string());
+        let text = contents::read(&path, MAX_DOCUMENT).map_err(|error| error.to_string());
         Document { text }
     });
-    Ok(Source { text, document })
-}
-
-fn text(file: &Path, max: usize) -> io::Result<String> {
-    let mut text = String::new();
-    let limit = u64::try_from(max + 1).unwrap_or(u64::MAX);
-    File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))?;
-    Ok(text)
+    let files = Files { document, secrets: Secrets::read(&text, file) };
+    Ok(Source { text, files })
 }
 
 /// Parses the texts of a file.
 pub(crate) fn parse(file: &Path, source: &Source) -> Result<Config, Invalid> {
-    Config::parse_with(&source.text, source.document.as_ref())
+    Config::parse_with(&source.text, &source.files)
         .map_err(|problems| Invalid { file: file.to_owned(), reason: Reason::Mistakes(problems) })
 }
 

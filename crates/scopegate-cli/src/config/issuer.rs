@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use scopegate::{ConfigError, Issuer, IssuerWithoutAudience};
+use scopegate::{Algorithm, ConfigError, Issuer, IssuerWithoutAudience};
 
+use crate::config::algorithms;
 use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
 
@@ -11,8 +12,7 @@ use crate::config::reader::{Reader, Text};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IssuerEntry {
     source: Source,
-    clients: Vec<String>,
-    audiences: Vec<String>,
+    rules: TokenRules,
     /// The hosts at which its tokens are accepted. At least one.
     pub(crate) hosts: Vec<String>,
     /// The value of `iss` in its tokens.
@@ -22,12 +22,20 @@ pub(crate) struct IssuerEntry {
 /// An entry whose name is not known yet.
 pub(super) struct Unnamed {
     source: Source,
-    clients: Vec<String>,
-    audiences: Vec<String>,
+    rules: TokenRules,
     hosts: Vec<String>,
     /// The place of the value that names the issuer.
     pub(super) span: Range<usize>,
     jwks_span: Option<Range<usize>>,
+}
+
+/// The rules of the entry about tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TokenRules {
+    clients: Vec<String>,
+    audiences: Vec<String>,
+    /// `None` for the algorithms of the kind of issuer.
+    algorithms: Option<Vec<Algorithm>>,
 }
 
 /// The kind of issuer, with the value of its key.
@@ -81,8 +89,8 @@ impl IssuerEntry {
     /// Returns whether the issuer has the same rules. The hosts may differ, because they are in the rules
     /// of routes.
     pub(crate) fn has_rules_of(&self, other: &Self) -> bool {
-        let Self { source, clients, audiences, hosts: _, name: _ } = self;
-        (source, clients, audiences) == (&other.source, &other.clients, &other.audiences)
+        let Self { source, rules, hosts: _, name: _ } = self;
+        (source, rules) == (&other.source, &other.rules)
     }
 
     pub(crate) fn is_cognito(&self) -> bool {
@@ -90,7 +98,7 @@ impl IssuerEntry {
     }
 
     pub(crate) fn audiences(&self) -> &[String] {
-        &self.audiences
+        &self.rules.audiences
     }
 
     /// Returns the issuer with its rules.
@@ -98,7 +106,7 @@ impl IssuerEntry {
     /// # Errors
     /// Returns the [`ConfigError`] of the preset. An entry of a valid file has none.
     pub(crate) fn issuer(&self) -> Result<Issuer, ConfigError> {
-        issuer(&self.source, &self.clients, &self.audiences)
+        issuer(&self.source, &self.rules)
     }
 }
 
@@ -125,6 +133,7 @@ pub(super) fn read(
     let jwks_uri = table.string("jwks_uri", problems);
     let clients = table.strings("clients", problems);
     let audiences = table.strings("audiences", problems);
+    let algorithms = algorithms::read(&mut table, "algorithms", problems);
     table.finish(problems);
     let Some((key, kind)) = first else {
         let keys = KINDS.map(|(key, _)| key).join("`, `");
@@ -150,20 +159,14 @@ pub(super) fn read(
     if problems.len() > before {
         return None;
     }
-    Some(Unnamed {
-        source,
-        clients: strings(clients),
-        audiences: strings(audiences),
-        hosts,
-        span: value.span,
-        jwks_span,
-    })
+    let rules = TokenRules { clients: strings(clients), audiences: strings(audiences), algorithms };
+    Some(Unnamed { source, rules, hosts, span: value.span, jwks_span })
 }
 
 impl Unnamed {
     /// Returns the issuer with its rules.
     pub(super) fn issuer(&self) -> Result<Issuer, ConfigError> {
-        issuer(&self.source, &self.clients, &self.audiences)
+        issuer(&self.source, &self.rules)
     }
 
     /// Returns the place of the value with this mistake.
@@ -173,17 +176,22 @@ impl Unnamed {
     }
 
     pub(super) fn named(self, name: String) -> IssuerEntry {
-        let Self { source, clients, audiences, hosts, .. } = self;
-        IssuerEntry { source, clients, audiences, hosts, name }
+        let Self { source, rules, hosts, .. } = self;
+        IssuerEntry { source, rules, hosts, name }
     }
 }
 
-fn issuer(source: &Source, clients: &[String], audiences: &[String]) -> Result<Issuer, ConfigError> {
+fn issuer(source: &Source, rules: &TokenRules) -> Result<Issuer, ConfigError> {
     let issuer = source.issuer()?;
+    let TokenRules { clients, audiences, algorithms } = rules;
     // A list that the file does not have sets no rule. `read` requires one of them.
-    Ok(match (audiences.is_empty(), clients.is_empty()) {
+    let issuer = match (audiences.is_empty(), clients.is_empty()) {
         (false, false) => issuer.audiences(audiences).clients(clients),
         (false, true) => issuer.audiences(audiences),
         (true, _) => issuer.clients(clients),
+    };
+    Ok(match algorithms {
+        Some(algorithms) => issuer.algorithms(algorithms.iter().copied()),
+        None => issuer,
     })
 }

@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use scopegate::Dpop;
+use scopegate::ConfigError;
 use scopegate::http::TrustedProxies;
 use toml::de::DeTable;
 
+use crate::config::certificates::{self, Certificates};
+use crate::config::dpop::{self, DpopSettings, Started};
+use crate::config::files::Files;
 use crate::config::forward::{self, Field, Forward};
 use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
-use crate::config::openapi::Document;
 use crate::config::problem::{Problem, Problems};
 use crate::config::public_url::PublicUrl;
 use crate::config::reader::{Reader, Text, string};
@@ -38,7 +40,10 @@ pub(crate) struct Config {
     pub(crate) public_url: PublicUrl,
     pub(crate) gateway: Gateway,
     pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) dpop: DpopMode,
+    /// `None` if tokens that are bound to a key are rejected.
+    pub(crate) dpop: Option<DpopSettings>,
+    /// `None` if tokens that are bound to a certificate are rejected.
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) issuers: Vec<IssuerEntry>,
     pub(crate) routes: Vec<Route>,
     /// Whether an issuer or a route names a host.
@@ -46,31 +51,12 @@ pub(crate) struct Config {
     pub(crate) forward: Forward,
 }
 
-/// The setting `dpop`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DpopMode {
-    Off,
-    Accept,
-    Require,
-}
-
-impl DpopMode {
-    /// Returns the settings of the verifier for this origin.
-    pub(crate) fn settings(self, origin: String) -> Option<Dpop> {
-        match self {
-            Self::Off => None,
-            Self::Accept => Some(Dpop::accept().origin(origin)),
-            Self::Require => Some(Dpop::require().origin(origin)),
-        }
-    }
-}
-
 impl Config {
-    /// Reads the file, with the OpenAPI document that it names.
+    /// Reads the file, with the files that it names.
     ///
     /// # Errors
     /// Returns the mistakes in the order of the file.
-    pub(crate) fn parse_with(text: &str, document: Option<&Document>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse_with(text: &str, files: &Files) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::new(text);
         if text.len() > MAX_FILE {
             problems.add(&(0..0), format_args!("expected at most {MAX_FILE} bytes, found {}", text.len()));
@@ -83,15 +69,23 @@ impl Config {
         if !errors.is_empty() {
             return Err(problems.into_vec());
         }
-        let config = read(Reader::new(table.get_ref(), 0..0), document, &mut problems);
+        let config = read(Reader::new(table.get_ref(), 0..0), files, &mut problems);
         match config {
             Some(config) if problems.len() == 0 => Ok(config),
             _ => Err(problems.into_vec()),
         }
     }
+
+    /// Returns the settings for proofs, with a store of used proofs of their own.
+    ///
+    /// # Errors
+    /// Returns the error of a setting. A parsed configuration has none.
+    pub(crate) fn start_dpop(&self) -> Result<Option<Started>, ConfigError> {
+        self.dpop.as_ref().map(|settings| settings.start(&self.public_url.origin())).transpose()
+    }
 }
 
-fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Problems<'_>) -> Option<Config> {
+fn read(mut table: Reader<'_>, files: &Files, problems: &mut Problems<'_>) -> Option<Config> {
     let listen = table.required("listen", problems);
     let listen = parsed(listen, "an address and a port, such as \"127.0.0.1:9000\"", problems);
     let listen_grpc = table.string("listen_grpc", problems);
@@ -101,7 +95,8 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
     let public_url = table.required("public_url", problems);
     let gateway = table.required("gateway", problems);
     let proxies = table.required_strings("trusted_proxies", problems);
-    let dpop = table.string("dpop", problems);
+    let dpop = dpop::read(&mut table, &files.secrets, problems);
+    let certificates = certificates::read(&mut table, listen_grpc.is_some(), problems);
     let issuers = table.tables("issuer", MAX_ISSUERS, problems);
     let routes = table.tables("route", MAX_ROUTES, problems);
     let openapi = table.string("openapi", problems);
@@ -111,7 +106,6 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
     let public_url = public_url.and_then(|url| valid(PublicUrl::parse(url.text), &url.span, problems));
     let gateway = gateway.and_then(|text| valid(text.text.parse::<Gateway>(), &text.span, problems));
     let trusted_proxies = proxies.and_then(|texts| trusted(&texts, problems));
-    let dpop = dpop_of(dpop, problems);
     for (key, tables) in [("issuer", &issuers), ("route", &routes)] {
         if tables.is_empty() && (key == "issuer" || openapi.is_none()) {
             problems.add(&table.span, format_args!("expected at least one table `[[{key}]]`, found none"));
@@ -121,7 +115,9 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
     let issuers = issuers_of(issuers, &mut hosts, problems);
     let mut known = Table::new();
     let mut all = match (&openapi, &public_url) {
-        (Some(name), Some(url)) => openapi::routes(name, document, url, MAX_ROUTES, &mut known, problems),
+        (Some(name), Some(url)) => {
+            openapi::routes(name, files.document.as_ref(), url, MAX_ROUTES, &mut known, problems)
+        }
         _ => Vec::new(),
     };
     all.extend(routes_of(routes, &mut hosts, &mut known, problems));
@@ -129,9 +125,13 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
         problems.add(&table.key_span("openapi"), format_args!("expected at most {MAX_ROUTES} routes in all"));
     }
     let uses_hosts = hosts.are_used;
-    let (public_url, dpop) = (public_url?, dpop?);
-    if let (Some(entry), Some(settings)) = (issuers.first(), dpop.settings(public_url.origin())) {
-        valid(trial::check_dpop(entry, settings), &table.key_span("dpop"), problems);
+    let public_url = public_url?;
+    if let (Some(entry), Some(settings)) = (issuers.first(), &dpop) {
+        let checked = settings.start(&public_url.origin());
+        let checked = checked.and_then(|started| trial::check_dpop(entry, started.dpop));
+        let is_range = matches!(checked, Err(ConfigError::OutOfRange { .. }));
+        let key = if is_range { "dpop_algorithms" } else { "dpop" };
+        valid(checked, &table.key_span(key), problems);
     }
     Some(Config {
         listen: listen?,
@@ -141,6 +141,7 @@ fn read(mut table: Reader<'_>, document: Option<&Document>, problems: &mut Probl
         gateway: gateway?,
         trusted_proxies: trusted_proxies?,
         dpop,
+        certificates,
         issuers,
         routes: all,
         uses_hosts,
@@ -214,19 +215,6 @@ fn forward_of(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Forward {
         }
     }
     headers
-}
-
-fn dpop_of(text: Option<Text<'_>>, problems: &mut Problems<'_>) -> Option<DpopMode> {
-    match text.as_ref().map(|text| text.text) {
-        None | Some("off") => Some(DpopMode::Off),
-        Some("accept") => Some(DpopMode::Accept),
-        Some("require") => Some(DpopMode::Require),
-        Some(other) => {
-            let span = text.map_or(0..0, |text| text.span);
-            problems.add(&span, format_args!("expected \"off\", \"accept\" or \"require\", found {other:?}"));
-            None
-        }
-    }
 }
 
 /// Reads the trusted proxies. Each mistake is reported at its own place.

@@ -13,6 +13,8 @@ mod serve;
 mod grpc;
 mod envoy;
 mod reload;
+mod sender;
+mod redis;
 mod check;
 mod explain;
 mod request;
