@@ -3,8 +3,11 @@
 //! The file is TOML. Every mistake is reported with its line and column. A file with a mistake has no
 //! effect.
 
+mod algorithms;
 pub(crate) mod beside;
+pub(crate) mod certificates;
 mod credentials;
+pub(crate) mod dpop;
 pub(crate) mod file;
 mod text;
 pub(crate) mod form;
@@ -23,6 +26,7 @@ mod route;
 pub(crate) mod settings;
 mod tenants;
 mod trial;
+mod user;
 
 #[cfg(test)]
 mod tests;

@@ -17,10 +17,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
-use scopegate::Claims;
 use scopegate::http::{
-    AcceptedRequest, Authorizer, Credentials, Grant, Problem, ProofReceipt, Rejection, RequestHead,
+    AcceptedRequest, Authorizer, Credentials, Grant, MalformedCertificate, Problem, ProofReceipt, Rejection,
+    RequestHead,
 };
+use scopegate::{Claims, PeerCertificate};
 
 use crate::decide::answer::Answer;
 use crate::decide::live::Live;
@@ -54,8 +55,9 @@ pub(crate) async fn answer(live: &Live, question: Question<'_>, peer: IpAddr) ->
         let rules = &snapshot.rules;
         let judged = judge(rules, question, peer);
         let decided = match &judged {
-            Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
-                Some(authorize(rules, authorizer, question, asked, receipt.as_ref()).await)
+            Ok(Judged { asked, rule: Rule::Token(authorizer), certificate, .. }) => {
+                let sent = Sent { question, asked, certificate: certificate.as_ref() };
+                Some(authorize(rules, authorizer, &sent, receipt.as_ref()).await)
             }
             _ => None,
         };
@@ -103,7 +105,7 @@ fn respond(
     arrival: Arrival,
 ) -> Answer {
     match (judged, decided) {
-        (Ok(Judged { asked, rule: Rule::Token(authorizer), pattern }), Some(result)) => {
+        (Ok(Judged { asked, rule: Rule::Token(authorizer), pattern, .. }), Some(result)) => {
             record::decided(authorizer, question.headers(), &asked, pattern, &result, arrival.at);
             let route = Arc::clone(pattern);
             match result {
@@ -114,7 +116,7 @@ fn respond(
                 }
             }
         }
-        (Ok(Judged { asked, rule: Rule::Public, pattern }), _) => {
+        (Ok(Judged { asked, rule: Rule::Public, pattern, .. }), _) => {
             record::public();
             accept(rules, &asked, Arc::clone(pattern), None)
         }
@@ -139,6 +141,8 @@ struct Judged<'r> {
     asked: Asked,
     rule: &'r Rule,
     pattern: &'r Arc<str>,
+    /// The certificate of the client, if certificates are read.
+    certificate: Option<PeerCertificate>,
 }
 
 /// A request without a rule that decides.
@@ -163,7 +167,10 @@ fn judge_of_gateway<'r>(rules: &'r Rules, question: Question<'_>) -> Result<Judg
     let asked = read.map_err(|unread| unjudged(Reason::Unread(unread), None))?;
     match rules.route(&asked) {
         Ok(route) => match rule_of(&route.methods, &asked.method) {
-            Some(rule) => Ok(Judged { asked, rule, pattern: &route.pattern }),
+            Some(rule) => match certificate(rules, rule, question) {
+                Ok(certificate) => Ok(Judged { asked, rule, pattern: &route.pattern, certificate }),
+                Err(malformed) => Err(unjudged(Reason::Unread(Unread::Certificate(malformed)), Some(asked))),
+            },
             None => Err(unjudged(Reason::NoRule("method"), Some(asked))),
         },
         Err(NoRoute::Ambiguous(ambiguous)) => {
@@ -171,6 +178,21 @@ fn judge_of_gateway<'r>(rules: &'r Rules, question: Question<'_>) -> Result<Judg
         }
         Err(NoRoute::UnknownHost) => Err(unjudged(Reason::NoRule("host"), Some(asked))),
         Err(NoRoute::UnknownPath) => Err(unjudged(Reason::NoRule("path"), Some(asked))),
+    }
+}
+
+/// Returns the client certificate in a question of a trusted peer. It is read only if a token decides,
+/// and if the request has one.
+fn certificate(
+    rules: &Rules,
+    rule: &Rule,
+    question: Question<'_>,
+) -> Result<Option<PeerCertificate>, MalformedCertificate> {
+    match (&rules.certificates, rule, Credentials::from_headers(question.headers())) {
+        (Some(settings), Rule::Token(_), Credentials::Bearer(_) | Credentials::Dpop(_)) => {
+            question.certificate(settings.header.as_ref())
+        }
+        _ => Ok(None),
     }
 }
 
@@ -188,6 +210,9 @@ impl Unjudged {
             Reason::Unread(Unread::MalformedHeader(_) | Unread::MalformedPart(_)) => {
                 (StatusCode::BAD_REQUEST, "the gateway sends a malformed request")
             }
+            Reason::Unread(Unread::Certificate(_)) => {
+                (StatusCode::BAD_REQUEST, "the client certificate that the gateway sends is malformed")
+            }
             Reason::Unread(Unread::AmbiguousPath(_)) => {
                 (StatusCode::BAD_REQUEST, "the path of the request is ambiguous")
             }
@@ -195,14 +220,24 @@ impl Unjudged {
     }
 }
 
+/// A request whose rule requires a token.
+struct Sent<'s> {
+    question: Question<'s>,
+    asked: &'s Asked,
+    certificate: Option<&'s PeerCertificate>,
+}
+
 async fn authorize(
     rules: &Rules,
     authorizer: &Authorizer,
-    question: Question<'_>,
-    asked: &Asked,
+    sent: &Sent<'_>,
     outer: Option<&ProofReceipt>,
 ) -> Result<AcceptedRequest, Rejection> {
-    let head = RequestHead::new(question.headers());
+    let Sent { question, asked, certificate } = sent;
+    let mut head = RequestHead::new(question.headers());
+    if let Some(certificate) = certificate {
+        head = head.with_certificate(certificate);
+    }
     let uri = target(rules, question.headers(), asked);
     let authorization = match &uri {
         Some(uri) => authorizer.authorize_head(head.with_target(&asked.method, uri)),

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use scopegate::http::request_host;
+use scopegate::http::{MalformedCertificate, request_host};
 
 use crate::path::{Ambiguous, JudgedPath};
 
@@ -55,6 +55,8 @@ pub(crate) enum Unread {
     MalformedPart(&'static str),
     /// The path has several readings: 400.
     AmbiguousPath(Ambiguous),
+    /// The client certificate is malformed: 400.
+    Certificate(MalformedCertificate),
 }
 
 /// The path of decisions.
@@ -178,6 +180,8 @@ impl Unread {
             Self::MissingHeader(_) | Self::MissingPart(_) => "missing_header",
             Self::MalformedHeader(_) | Self::MalformedPart(_) => "malformed_header",
             Self::AmbiguousPath(_) => "ambiguous_path",
+            // As the library counts it.
+            Self::Certificate(_) => "malformed_certificate",
         }
     }
 }
@@ -193,6 +197,7 @@ impl fmt::Display for Unread {
             }
             Self::MalformedPart(name) => write!(f, "expected a valid {name} in the message of the gateway"),
             Self::AmbiguousPath(ambiguous) => fmt::Display::fmt(ambiguous, f),
+            Self::Certificate(malformed) => fmt::Display::fmt(malformed, f),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Gateways and backends differ in how they read a path. A path is rejected if some backend may read it
 //! as another one. The path that is judged is never decoded, and only hex digits change: to upper case.
 
+mod lookalike;
+
 use std::fmt;
 
 /// A path with one reading, as percent-encoded bytes with hex digits in upper case.
@@ -28,6 +30,9 @@ pub(crate) enum Ambiguous {
     EncodedUnreserved,
     /// The encoding of a percent sign before two hex digits, which may be decoded twice.
     EncodedTwice,
+    /// A character that some backends read as `/`, `\` or `;` after Unicode normalization, or dots that
+    /// they read as a dot segment.
+    LookAlike,
     /// A control character.
     ControlCharacter,
     /// White space at the end of a segment.
@@ -145,6 +150,9 @@ fn check_decoded(decoded: &[u8]) -> Result<(), Ambiguous> {
     if text.chars().any(char::is_control) {
         return Err(Ambiguous::ControlCharacter);
     }
+    if lookalike::is_ambiguous(text) {
+        return Err(Ambiguous::LookAlike);
+    }
     if text.ends_with(char::is_whitespace) { Err(Ambiguous::FinalSpace) } else { Ok(()) }
 }
 
@@ -170,6 +178,7 @@ impl fmt::Display for Ambiguous {
             Self::EncodedDelimiter => "the path has an encoded delimiter",
             Self::EncodedUnreserved => "the path has an encoded character that needs no encoding",
             Self::EncodedTwice => "the path may be decoded twice",
+            Self::LookAlike => "the path has a character that may be read as a delimiter or a dot",
             Self::ControlCharacter => "the path has a control character",
             Self::FinalSpace => "a segment of the path ends with white space",
             Self::NotUtf8 => "the path is not UTF-8",

@@ -18,6 +18,7 @@ use scopegate::SystemClock;
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
+use crate::config::dpop::Started;
 use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
@@ -70,8 +71,8 @@ async fn serve(arguments: &Arguments) -> Exit {
     };
     // Installed first, so that it has the metrics of the start.
     let admin = config.listen_admin.map(|address| (address, Admin::install()));
-    let live = match start(&config).await {
-        Ok(live) => Arc::new(live),
+    let (live, dpop) = match start(&config).await {
+        Ok((live, dpop)) => (Arc::new(live), dpop),
         Err(error) => return failed(&with_causes(&*error), Exit::Usage),
     };
     let (stop, stopped) = watch::channel(false);
@@ -95,7 +96,7 @@ async fn serve(arguments: &Arguments) -> Exit {
         let admin = admin.of(live.verifier.clone());
         servers.push(tokio::spawn(listener.serve(admin, stopped)));
     }
-    let mut reloader = Reloader::new(path, source, config, live);
+    let mut reloader = Reloader::new(path, source, config, live, dpop);
     signals.run(&mut reloader).await;
 
     tracing::info!("stopping");
@@ -112,10 +113,11 @@ async fn serve(arguments: &Arguments) -> Exit {
 }
 
 /// Starts the verifier, and compiles the rules. Keys are fetched in the background.
-async fn start(config: &Config) -> Result<Live, Box<dyn std::error::Error>> {
-    let verifier = verifier_of(config, SystemClock, |_, issuer| issuer).await?.start_lazy()?;
+async fn start(config: &Config) -> Result<(Live, Option<Started>), Box<dyn std::error::Error>> {
+    let dpop = config.start_dpop()?;
+    let verifier = verifier_of(config, SystemClock, dpop.as_ref(), |_, issuer| issuer).await?.start_lazy()?;
     let rules = Rules::compile(config, &verifier)?;
-    Ok(Live::new(verifier, rules))
+    Ok((Live::new(verifier, rules), dpop))
 }
 
 /// Binds an address, and prints it. A port of 0 becomes a free one.

@@ -6,7 +6,10 @@ mod forwarded;
 mod header;
 pub(crate) mod malformed;
 mod pem;
+pub(crate) mod peer;
 pub(crate) mod proxies;
+mod read;
+pub(crate) mod source;
 mod thumbprint;
 
 use std::fmt;
@@ -15,10 +18,11 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName};
 
 use crate::certificate::malformed::MalformedCertificate;
+use crate::certificate::peer::PeerCertificate;
 use crate::certificate::proxies::TrustedProxies;
+use crate::certificate::source::CertificateSource;
 use crate::checks::confirmation::PresentedCertificate;
 use crate::error::config::ConfigError;
-use crate::keys::verifying_key::sha256;
 use crate::log_limit::LogLimit;
 
 /// Settings for tokens that are bound to a certificate of their client (mutual TLS, RFC 8705 §3).
@@ -64,82 +68,6 @@ pub struct ClientCertificates {
     is_required: bool,
     source: CertificateSource,
     proxies: Vec<String>,
-}
-
-/// The source of the clients' certificates. There is exactly one: a header of another source could be
-/// the caller's.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CertificateSource {
-    /// The TLS connection, which ends in this process. The server puts a [`PeerCertificate`] into the
-    /// extensions of each request.
-    Tls,
-    /// `Client-Cert`: the certificate in base64 between colons (RFC 9440 §2.1).
-    ClientCert,
-    /// `X-Forwarded-Client-Cert` of Envoy. The member `Cert` or `Hash` of an element is used.
-    ForwardedClientCert(ForwardedElement),
-    /// A header with one certificate in PEM, percent-encoded: `$ssl_client_escaped_cert` of nginx. You
-    /// choose the header's name in nginx. PEM that is not encoded, such as `$ssl_client_cert`, is
-    /// malformed.
-    EscapedPem(HeaderName),
-    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS Application Load Balancer that verifies certificates.
-    AmznMtlsLeaf,
-}
-
-/// The element of `X-Forwarded-Client-Cert` that is used. Each proxy may add an element.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForwardedElement {
-    /// The only element. Several elements are malformed. Use it if the proxy replaces the header, as
-    /// Envoy does with `SANITIZE_SET`.
-    ///
-    /// A quoted value with an even number of backslashes before a quote is malformed, because proxies
-    /// differ in whether that quote ends the value.
-    Only,
-    /// The last element, which the nearest proxy has added (`APPEND_FORWARD`). The elements before it
-    /// are not used.
-    ///
-    /// Set it only if each trusted proxy adds an element or removes the header, for each request. With
-    /// `FORWARD_ONLY` and `ALWAYS_FORWARD_ONLY`, Envoy does neither.
-    ///
-    /// A header with a member `URI` or `DNS` is malformed. Envoy writes them without quotes, so a client
-    /// with a certificate for the URI `x,Hash=…` could add an element. Configure Envoy to send `cert`
-    /// only (`set_current_client_cert_details`).
-    Last,
-}
-
-/// The certificate of a TLS connection that ends in this process. Only its hash is kept.
-///
-/// Create it once for each connection, and put it into the extensions of each request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PeerCertificate {
-    thumbprint: [u8; 32],
-}
-
-impl PeerCertificate {
-    /// Reads the certificate in DER. With rustls, it is the first of `peer_certificates()`.
-    pub fn from_der(certificate: impl AsRef<[u8]>) -> Self {
-        Self { thumbprint: sha256(certificate.as_ref()) }
-    }
-}
-
-impl fmt::Debug for PeerCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerCertificate").finish_non_exhaustive()
-    }
-}
-
-impl CertificateSource {
-    /// Returns the header of the source.
-    fn header(&self) -> Option<HeaderName> {
-        match self {
-            Self::Tls => None,
-            Self::ClientCert => Some(HeaderName::from_static("client-cert")),
-            Self::ForwardedClientCert(_) => Some(HeaderName::from_static("x-forwarded-client-cert")),
-            Self::EscapedPem(name) => Some(name.clone()),
-            Self::AmznMtlsLeaf => Some(HeaderName::from_static("x-amzn-mtls-clientcert-leaf")),
-        }
-    }
 }
 
 impl ClientCertificates {
@@ -251,12 +179,9 @@ impl CertificatePolicy {
         if !self.proxies.contain(peer) {
             return Ok(PresentedCertificate::Absent);
         }
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(PresentedCertificate::Absent),
-            (Some(value), None) => header::thumbprint(&self.settings.source, value.as_bytes())
-                .map(PresentedCertificate::Thumbprint),
-            (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
-        }
+        let certificate = self.settings.source.read_from(name, headers)?;
+        Ok(certificate.map_or(PresentedCertificate::Absent, |certificate| {
+            PresentedCertificate::Thumbprint(certificate.thumbprint)
+        }))
     }
 }

@@ -206,7 +206,11 @@ mod published_vectors;
 pub mod fuzzing;
 
 #[cfg(feature = "http")]
-pub use certificate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
+pub use certificate::ClientCertificates;
+#[cfg(feature = "http")]
+pub use certificate::peer::PeerCertificate;
+#[cfg(feature = "http")]
+pub use certificate::source::{CertificateSource, ForwardedElement};
 pub use checks::course::CheckName;
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::accepted_issuers::AcceptedIssuers;

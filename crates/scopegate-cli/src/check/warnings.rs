@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::settings::Config;
+use crate::gateway::Gateway;
 use crate::routes::access::Access;
 use crate::routes::spellings::{self, MAX_COVERED};
 use crate::routes::table::Table;
@@ -13,6 +14,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     warnings.extend(hosts_without_issuers(config));
     warnings.extend(unusual_methods(config));
     warnings.extend(scopes_like_keywords(config));
+    warnings.extend(header_of_callers(config).map(str::to_owned));
     warnings
 }
 
@@ -56,6 +58,15 @@ fn hosts_without_issuers(config: &Config) -> Vec<String> {
     lacking.chain(unused).collect()
 }
 
+/// Returns a warning if the gateway passes on the certificate header of its callers, and sets none itself.
+fn header_of_callers(config: &Config) -> Option<&'static str> {
+    let has_header = config.certificates.as_ref().is_some_and(|binding| binding.header.is_some());
+    (has_header && config.gateway == Gateway::Traefik).then_some(
+        "Traefik cannot set `certificate_header`, and passes on that of its callers: a proxy in front of it \
+         must replace or remove the header",
+    )
+}
+
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
 fn unusual_methods(config: &Config) -> Vec<String> {
@@ -67,10 +78,7 @@ fn unusual_methods(config: &Config) -> Vec<String> {
 /// Returns a warning for each scope that differs from a keyword in case only.
 fn scopes_like_keywords(config: &Config) -> Vec<String> {
     let rules = config.routes.iter().flat_map(|route| &route.methods);
-    let scopes = rules.filter_map(|(_, access)| match access {
-        Access::Scopes(required) => Some(required.to_string()),
-        Access::Public | Access::Authenticated => None,
-    });
+    let scopes = rules.filter_map(|(_, access)| access.scopes().map(ToString::to_string));
     let like = |scope: &String, keyword: &str| scope != keyword && scope.eq_ignore_ascii_case(keyword);
     let found: BTreeSet<String> =
         scopes.filter(|scope| like(scope, "public") || like(scope, "authenticated")).collect();

@@ -10,11 +10,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use crate::config::problem::{Needed, Problems};
+use crate::config::reader::Text;
 use crate::config::text;
 
 /// Maximum size of a secret in bytes. A key with its chain of certificates has some kilobytes.
 const MAX_SECRET: usize = 64 * 1024;
 
+/// The keys at the top of the file that name a secret.
+const OF_SERVICE: [&str; 2] = ["dpop_nonce_key_file", "replay_store_password_file"];
 /// The keys of `[issuer.introspection]` that name a secret.
 const FILES: [&str; 3] = ["client_secret_file", "private_key_file", "certificate_file"];
 const VARIABLES: [&str; 1] = ["client_secret_env"];
@@ -25,7 +29,14 @@ const MAX_LIST: usize = 1024 * 1024;
 
 /// A secret. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct SecretText(Arc<Zeroizing<String>>);
+pub(crate) struct SecretText(Arc<Zeroizing<String>>);
+
+/// The result of reading a secret.
+pub(super) enum Found {
+    Secret(SecretText),
+    /// It cannot be read here.
+    Unavailable,
+}
 
 /// The place of a secret, as the file names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +80,7 @@ impl Beside {
         let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let mut beside = Self { folder, ..Self::default() };
         // Most files have no such key, and need not be parsed for it.
-        if ["introspection", LIST].into_iter().any(|key| text.contains(key)) {
+        if ["_file", "_env"].into_iter().any(|end| text.contains(end)) {
             let (table, _) = DeTable::parse_recoverable(text);
             let (places, lists) = named(table.get_ref());
             for place in places {
@@ -84,8 +95,34 @@ impl Beside {
         beside
     }
 
-    /// Returns a secret, or the reason why it cannot be read here.
-    pub(super) fn secret(&self, place: &Place) -> Result<&SecretText, &str> {
+    /// Returns the secret in a place that the file names. Reports it if it is empty, or cannot be read
+    /// here.
+    pub(super) fn secret(
+        &self,
+        place: &Place,
+        name: &Text<'_>,
+        problems: &mut Problems<'_>,
+    ) -> Option<Found> {
+        match self.read(place) {
+            Err(reason) => {
+                let message = format_args!("no secret from {:?}: {reason}", name.text);
+                problems.defer(Needed::Always, &name.span, message);
+                Some(Found::Unavailable)
+            }
+            Ok(secret) if secret.expose().trim().is_empty() => {
+                problems.add(&name.span, format_args!("expected a secret in {:?}, found none", name.text));
+                None
+            }
+            Ok(secret) => Some(Found::Secret(secret.clone())),
+        }
+    }
+
+    /// Returns the secret in a file, as [`secret`](Self::secret).
+    pub(super) fn secret_in_file(&self, name: &Text<'_>, problems: &mut Problems<'_>) -> Option<Found> {
+        self.secret(&Place::File(name.text.to_owned()), name, problems)
+    }
+
+    fn read(&self, place: &Place) -> Result<&SecretText, &str> {
         let found = self.secrets.get(place).ok_or("it was not read")?;
         found.as_ref().map_err(String::as_str)
     }
@@ -143,6 +180,7 @@ impl Beside {
 /// Returns the places of secrets, and the lists of tenants.
 fn named(table: &DeTable<'_>) -> (Vec<Place>, Vec<String>) {
     let (mut places, mut lists) = (Vec::new(), Vec::new());
+    places.extend(OF_SERVICE.iter().filter_map(|key| string(table, key)).map(Place::File));
     let issuers = table.get("issuer").and_then(|value| value.get_ref().as_array());
     for issuer in issuers.into_iter().flat_map(|array| array.iter()) {
         let DeValue::Table(issuer) = issuer.get_ref() else { continue };
@@ -186,7 +224,7 @@ mod tests {
         for (length, is_read) in [(MAX_SECRET, true), (MAX_SECRET + 1, false)] {
             std::fs::write(folder.join("a"), "x".repeat(length)).unwrap();
             let beside = Beside::of(text, &folder.join("scopegate.toml"));
-            assert_eq!(beside.secret(&Place::File("a".to_owned())).is_ok(), is_read, "{length}");
+            assert_eq!(beside.read(&Place::File("a".to_owned())).is_ok(), is_read, "{length}");
         }
         std::fs::remove_dir_all(&folder).unwrap();
     }

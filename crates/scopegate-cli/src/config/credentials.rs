@@ -8,8 +8,8 @@ use scopegate::{
     PrivateKey, Secret,
 };
 
-use crate::config::beside::{Beside, Place, SecretText};
-use crate::config::problem::{Needed, Problems};
+use crate::config::beside::{Beside, Found, Place, SecretText};
+use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
 use crate::exit::with_causes;
 
@@ -184,29 +184,11 @@ fn reject_plain(table: &mut Reader<'_>, problems: &mut Problems<'_>) {
     }
 }
 
-/// Returns a secret. Reports it if it is empty, or cannot be read here.
+/// Returns the secret that a key names.
 fn secret(key: &str, text: &Text<'_>, beside: &Beside, problems: &mut Problems<'_>) -> Option<Found> {
     let name = text.text.to_owned();
     let place = if key == "client_secret_env" { Place::Variable(name) } else { Place::File(name) };
-    match beside.secret(&place) {
-        Err(reason) => {
-            let message = format_args!("no secret from {:?}: {reason}", text.text);
-            problems.defer(Needed::Always, &text.span, message);
-            Some(Found::Unavailable)
-        }
-        Ok(secret) if secret.expose().trim().is_empty() => {
-            problems.add(&text.span, format_args!("expected a secret in {:?}, found none", text.text));
-            None
-        }
-        Ok(secret) => Some(Found::Secret(secret.clone())),
-    }
-}
-
-/// The result of reading a secret.
-enum Found {
-    Secret(SecretText),
-    /// It cannot be read here.
-    Unavailable,
+    beside.secret(&place, text, problems)
 }
 
 fn of_method(method: Method, secret: Found, key_id: Option<String>) -> Result<ClientSecret, ClientAuthError> {

@@ -5,8 +5,9 @@ mod status_list;
 
 use std::ops::Range;
 
-use scopegate::{ConfigError, Issuer, StatusList};
+use scopegate::{Algorithm, ConfigError, Issuer, StatusList};
 
+use crate::config::algorithms;
 use crate::config::beside::Beside;
 use crate::config::form::Form;
 use crate::config::introspection::{self, Introspected, Tokens};
@@ -43,6 +44,8 @@ struct Settings {
     audiences: Vec<String>,
     introspected: Option<Introspected>,
     status_list: Option<StatusList>,
+    /// `None` for the algorithms of the kind of issuer.
+    algorithms: Option<Vec<Algorithm>>,
 }
 
 impl IssuerEntry {
@@ -132,6 +135,7 @@ pub(super) fn read(
     let jwks_uri = table.string("jwks_uri", problems);
     let clients = table.strings("clients", problems);
     let audiences = table.strings("audiences", problems);
+    let algorithms = algorithms::read(&mut table, "algorithms", problems);
     let status_list = status_list::read(&mut table, problems);
     let introspection = table.table("introspection", problems);
     let tenants = tenants::read(&mut table, beside, problems);
@@ -194,7 +198,7 @@ pub(super) fn read(
     let source =
         Source { kind, value: value.text.to_owned(), jwks_uri: jwks_uri.map(|url| url.text.to_owned()) };
     let (clients, audiences) = (strings(clients), strings(audiences));
-    let settings = Settings { source, clients, audiences, introspected, status_list };
+    let settings = Settings { source, clients, audiences, introspected, status_list, algorithms };
     let unnamed = |settings| Unnamed {
         settings,
         hosts: hosts.to_vec(),
@@ -236,7 +240,7 @@ impl Settings {
     }
 
     fn issuer(&self) -> Result<Issuer, ConfigError> {
-        let Self { source, clients, audiences, introspected, status_list } = self;
+        let Self { source, clients, audiences, introspected, status_list, algorithms } = self;
         let issuer = source.issuer(introspected.as_ref())?;
         // A list that the file does not have sets no rule. `read` requires one of them.
         let mut issuer = match (audiences.is_empty(), clients.is_empty()) {
@@ -244,6 +248,9 @@ impl Settings {
             (false, true) => issuer.audiences(audiences),
             (true, _) => issuer.clients(clients),
         };
+        if let Some(algorithms) = algorithms {
+            issuer = issuer.algorithms(algorithms.iter().copied());
+        }
         if let Some(rules) = status_list {
             issuer = issuer.status_list(rules.clone());
         }

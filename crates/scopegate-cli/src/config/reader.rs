@@ -1,6 +1,7 @@
 //! Reads tables and values of the file, and reports each mistake at its place.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -84,6 +85,28 @@ impl<'d> Reader<'d> {
             problems.add(&self.span, format_args!("expected the key `{key}`, found none"));
         }
         self.strings(key, problems)
+    }
+
+    /// Returns a number of seconds within these bounds, with its place.
+    pub(super) fn whole_seconds(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        problems: &mut Problems<'_>,
+    ) -> Option<(Duration, Range<usize>)> {
+        let value = self.value(key)?;
+        let (first, last) = (range.start(), range.end());
+        let DeValue::Integer(number) = value.get_ref() else {
+            let found = found(value);
+            problems.add(&value.span(), format_args!("expected {first} to {last} seconds, {found}"));
+            return None;
+        };
+        let seconds = u64::from_str_radix(number.as_str(), number.radix()).ok();
+        if let Some(seconds) = seconds.filter(|seconds| range.contains(seconds)) {
+            return Some((Duration::from_secs(seconds), value.span()));
+        }
+        problems.add(&value.span(), format_args!("expected {first} to {last} seconds, found {number}"));
+        None
     }
 
     /// Returns the table `[key]`, if it is present.

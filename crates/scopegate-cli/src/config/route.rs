@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use crate::config::problem::Problems;
 use crate::config::reader::{self, Reader, Text};
+use crate::config::user;
 use crate::routes::access::{Access, MAX_SCOPES};
 use crate::routes::pattern;
 use crate::routes::route::Route;
@@ -54,7 +55,7 @@ fn access(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<A
         DeValue::String(text) if text == "public" => Some(Access::Public),
         DeValue::String(text) if text == "authenticated" => Some(Access::Authenticated),
         DeValue::String(_) => scope(&reader::string(value, problems)?, problems).map(Access::Scopes),
-        DeValue::Table(table) => scopes(Reader::new(table, value.span()), problems).map(Access::Scopes),
+        DeValue::Table(table) => rule(Reader::new(table, value.span()), problems),
         _ => {
             let found = reader::found(value);
             problems.add(&value.span(), format_args!("expected {EXPECTED}, {found}"));
@@ -65,9 +66,10 @@ fn access(value: &Spanned<DeValue<'_>>, problems: &mut Problems<'_>) -> Option<A
 
 const EXPECTED: &str = "a scope, \"public\", \"authenticated\", { all = [..] } or { any = [..] }";
 
-/// Reads `{ all = [..] }` or `{ any = [..] }`.
-fn scopes(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Requirement> {
+/// Reads `{ all = [..] }` or `{ any = [..] }`, with or without a requirement of the user.
+fn rule(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Access> {
     let (all, any) = (table.strings("all", problems), table.strings("any", problems));
+    let user = user::read(&mut table, problems);
     table.finish(problems);
     let mut requirements = |texts: &[Text<'_>]| -> Vec<Requirement> {
         if let Some(further) = texts.get(MAX_SCOPES) {
@@ -75,13 +77,18 @@ fn scopes(mut table: Reader<'_>, problems: &mut Problems<'_>) -> Option<Requirem
         }
         texts.iter().take(MAX_SCOPES).filter_map(|text| scope(text, problems)).collect()
     };
-    match (all, any) {
+    let scopes = match (all, any) {
         (Some(all), None) => Some(all_of(requirements(&all))),
         (None, Some(any)) => Some(any_of(requirements(&any))),
+        (None, None) if user.is_some() => None,
         _ => {
             problems.add(&table.span, "expected either `all` or `any` with a list of scopes");
-            None
+            return None;
         }
+    };
+    match (user, scopes) {
+        (Some(user), scopes) => Some(Access::User { scopes, user }),
+        (None, scopes) => scopes.map(Access::Scopes),
     }
 }
 

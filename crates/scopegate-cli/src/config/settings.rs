@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use scopegate::Dpop;
+use scopegate::ConfigError;
 use scopegate::http::TrustedProxies;
 use toml::de::DeTable;
 
 use crate::config::addresses::Addresses;
 use crate::config::beside::Beside;
+use crate::config::certificates::{self, Certificates};
+use crate::config::dpop::{self, DpopSettings, Started};
 use crate::config::forward::{self, Field, Forward};
 use crate::config::hosts::Hosts;
 use crate::config::issuer::{self, IssuerEntry};
@@ -40,7 +42,10 @@ pub(crate) struct Config {
     pub(crate) public_url: PublicUrl,
     pub(crate) gateway: Gateway,
     pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) dpop: DpopMode,
+    /// `None` if tokens that are bound to a key are rejected.
+    pub(crate) dpop: Option<DpopSettings>,
+    /// `None` if tokens that are bound to a certificate are rejected.
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) issuers: Vec<IssuerEntry>,
     pub(crate) routes: Vec<Route>,
     /// Whether an issuer or a route names a host.
@@ -49,25 +54,6 @@ pub(crate) struct Config {
     pub(crate) revocations: Option<RevocationSettings>,
     /// The files and secrets that cannot be read here.
     pub(crate) unavailable: Vec<Unavailable>,
-}
-
-/// The setting `dpop`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DpopMode {
-    Off,
-    Accept,
-    Require,
-}
-
-impl DpopMode {
-    /// Returns the settings of the verifier for this origin.
-    pub(crate) fn settings(self, origin: String) -> Option<Dpop> {
-        match self {
-            Self::Off => None,
-            Self::Accept => Some(Dpop::accept().origin(origin)),
-            Self::Require => Some(Dpop::require().origin(origin)),
-        }
-    }
 }
 
 impl Config {
@@ -100,6 +86,14 @@ impl Config {
             _ => Err(problems.into_vec()),
         }
     }
+
+    /// Returns the settings for proofs, with a store of used proofs of their own.
+    ///
+    /// # Errors
+    /// Returns the error of a setting. A parsed configuration has none.
+    pub(crate) fn start_dpop(&self) -> Result<Option<Started>, ConfigError> {
+        self.dpop.as_ref().map(|settings| settings.start(&self.public_url.origin())).transpose()
+    }
 }
 
 fn read(
@@ -118,7 +112,8 @@ fn read(
     let public_url = table.required("public_url", problems);
     let gateway = table.required("gateway", problems);
     let proxies = table.required_strings("trusted_proxies", problems);
-    let dpop = table.string("dpop", problems);
+    let dpop = dpop::read(&mut table, beside, problems);
+    let certificates = certificates::read(&mut table, listen_grpc.is_some(), problems);
     let issuers = table.tables("issuer", MAX_ISSUERS, problems);
     let routes = table.tables("route", MAX_ROUTES, problems);
     let openapi = table.string("openapi", problems);
@@ -130,7 +125,6 @@ fn read(
     let public_url = public_url.and_then(|url| valid(PublicUrl::parse(url.text), &url.span, problems));
     let gateway = gateway.and_then(|text| valid(text.text.parse::<Gateway>(), &text.span, problems));
     let trusted_proxies = proxies.and_then(|texts| trusted(&texts, problems));
-    let dpop = dpop_of(dpop, problems);
     for (key, tables) in [("issuer", &issuers), ("route", &routes)] {
         if tables.is_empty() && (key == "issuer" || openapi.is_none()) {
             problems.add(&table.span, format_args!("expected at least one table `[[{key}]]`, found none"));
@@ -148,9 +142,13 @@ fn read(
         problems.add(&table.key_span("openapi"), format_args!("expected at most {MAX_ROUTES} routes in all"));
     }
     let uses_hosts = hosts.are_used;
-    let (public_url, dpop) = (public_url?, dpop?);
-    if let (Some(entry), Some(settings)) = (issuers.first(), dpop.settings(public_url.origin())) {
-        valid(trial::check_dpop(entry, settings), &table.key_span("dpop"), problems);
+    let public_url = public_url?;
+    if let (Some(entry), Some(settings)) = (issuers.first(), &dpop) {
+        let checked = settings.start(&public_url.origin());
+        let checked = checked.and_then(|started| trial::check_dpop(entry, started.dpop));
+        let is_range = matches!(checked, Err(ConfigError::OutOfRange { .. }));
+        let key = if is_range { "dpop_algorithms" } else { "dpop" };
+        valid(checked, &table.key_span(key), problems);
     }
     Some(Config {
         listen: listen?,
@@ -160,6 +158,7 @@ fn read(
         gateway: gateway?,
         trusted_proxies: trusted_proxies?,
         dpop,
+        certificates,
         issuers,
         routes: all,
         uses_hosts,
@@ -242,19 +241,6 @@ fn forward_of(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Forward {
         }
     }
     headers
-}
-
-fn dpop_of(text: Option<Text<'_>>, problems: &mut Problems<'_>) -> Option<DpopMode> {
-    match text.as_ref().map(|text| text.text) {
-        None | Some("off") => Some(DpopMode::Off),
-        Some("accept") => Some(DpopMode::Accept),
-        Some("require") => Some(DpopMode::Require),
-        Some(other) => {
-            let span = text.map_or(0..0, |text| text.span);
-            problems.add(&span, format_args!("expected \"off\", \"accept\" or \"require\", found {other:?}"));
-            None
-        }
-    }
 }
 
 /// Reads the trusted proxies. Each mistake is reported at its own place.

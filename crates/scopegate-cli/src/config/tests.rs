@@ -1,4 +1,5 @@
 mod issuers;
+mod sender;
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use http::Method;
 use crate::config::beside::Beside;
 use crate::config::forward::Field;
 use crate::config::problem::Problem;
-use crate::config::settings::{Config, DpopMode, MAX_FILE, MAX_ROUTES};
+use crate::config::settings::{Config, MAX_FILE, MAX_ROUTES};
 use crate::config::tenants::MAX_ISSUERS;
 use crate::gateway::Gateway;
 use crate::routes::access::{Access, MAX_SCOPES};
@@ -69,7 +70,7 @@ fn each_setting_is_read() {
     let config_with = parse(&format!("listen_grpc = \"127.0.0.1:9001\"\n{FILE}")).unwrap();
     assert_eq!(config_with.listen_grpc, Some("127.0.0.1:9001".parse().unwrap()));
     assert_eq!(config.listen_admin, Some("127.0.0.1:9002".parse().unwrap()));
-    assert_eq!((config.gateway, config.dpop, config.uses_hosts), (Gateway::Nginx, DpopMode::Accept, false));
+    assert_eq!((config.gateway, config.dpop.is_some(), config.uses_hosts), (Gateway::Nginx, true, false));
     assert!(config.trusted_proxies.contain("127.0.0.1".parse().unwrap()));
     let names: Vec<&str> = config.issuers.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(

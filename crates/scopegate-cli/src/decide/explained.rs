@@ -11,7 +11,7 @@ use scopegate::{Claims, Error};
 
 use crate::decide::record::Reason;
 use crate::decide::rules::{Rule, Rules};
-use crate::decide::{Arrival, Judged, authorize, judge_of_gateway, respond};
+use crate::decide::{Arrival, Judged, Sent, authorize, judge_of_gateway, respond};
 use crate::gateway::Question;
 
 /// A decision with its reasons.
@@ -39,8 +39,9 @@ pub(crate) async fn explain(rules: &Rules, question: &Parts) -> Explained {
     let question = Question::Http(question);
     let judged = judge_of_gateway(rules, question);
     let decided = match &judged {
-        Ok(Judged { asked, rule: Rule::Token(authorizer), .. }) => {
-            Some(authorize(rules, authorizer, question, asked, None).await)
+        Ok(Judged { asked, rule: Rule::Token(authorizer), certificate, .. }) => {
+            let sent = Sent { question, asked, certificate: certificate.as_ref() };
+            Some(authorize(rules, authorizer, &sent, None).await)
         }
         _ => None,
     };

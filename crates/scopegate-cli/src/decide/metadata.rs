@@ -11,7 +11,6 @@ use scopegate::{ConfigError, Verifier, middleware};
 use scopegate_axum::{AuthorizationServers, ProtectedResource, TenantResource};
 
 use crate::config::settings::Config;
-use crate::routes::access::Access;
 use crate::routes::route::Route;
 
 /// The documents of all hosts. They have one path, because the hosts share the prefix.
@@ -43,7 +42,7 @@ impl Metadata {
             // The verifier has this origin for DPoP proofs.
             let api = ProtectedResource::new(&config.public_url.origin(), verifier)?;
             for (_, access) in routes.iter().flat_map(|route| &route.methods) {
-                if let Access::Scopes(required) = access {
+                if let Some(required) = access.scopes() {
                     // The layer is not used. Its scopes are in the document.
                     let _ = api.try_require_scope(required)?;
                 }

@@ -8,12 +8,14 @@ use http::Method;
 use scopegate::http::{Authorizer, TrustedProxies};
 use scopegate::{AcceptedIssuers, Clock, ConfigError, Issuer, ResourceIdentifier, Verifier, VerifierBuilder};
 
+use crate::config::certificates::Certificates;
+use crate::config::dpop::Started;
 use crate::config::forward::Forward;
 use crate::config::issuer::IssuerEntry;
 use crate::config::settings::Config;
 use crate::decide::metadata::Metadata;
 use crate::gateway::{Asked, Gateway};
-use crate::routes::access::Access;
+use crate::routes::access::{Access, RequiredUser};
 use crate::routes::table::{NoRoute, Table};
 
 /// The rules of one file. A request is decided by one value from the beginning to the end.
@@ -24,6 +26,8 @@ pub(crate) struct Rules {
     /// The host of `public_url`.
     pub(super) host: String,
     pub(super) prefix: String,
+    /// `None` if certificates are not read.
+    pub(super) certificates: Option<Certificates>,
     pub(super) forward: Forward,
     pub(super) table: Table<Route>,
     pub(super) metadata: Metadata,
@@ -73,6 +77,7 @@ impl Rules {
             uses_hosts: config.uses_hosts,
             host: config.public_url.host().to_owned(),
             prefix: config.public_url.prefix().to_owned(),
+            certificates: config.certificates.clone(),
             forward: config.forward.clone(),
             table,
             metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
@@ -87,7 +92,8 @@ impl Rules {
 }
 
 /// Returns the settings of a verifier that trusts the issuers of a configuration, at the time of a clock.
-/// `change` may change each issuer. The files of revocations are read, and followed from now on.
+/// `dpop` has its settings for proofs. `change` may change each issuer. The files of revocations are read,
+/// and followed from now on.
 ///
 /// # Errors
 /// Returns [`ConfigError::RevocationsNotRead`] if a file of revocations cannot be read, or the error of
@@ -95,6 +101,7 @@ impl Rules {
 pub(crate) async fn verifier_of(
     config: &Config,
     clock: impl Clock + Clone,
+    dpop: Option<&Started>,
     change: impl Fn(&IssuerEntry, Issuer) -> Issuer,
 ) -> Result<VerifierBuilder, ConfigError> {
     let mut builder = Verifier::builder().clock(clock.clone());
@@ -104,10 +111,13 @@ pub(crate) async fn verifier_of(
     if let Some(settings) = &config.revocations {
         builder = builder.revocations(&settings.follow(clock).await?);
     }
-    Ok(match config.dpop.settings(config.public_url.origin()) {
-        Some(dpop) => builder.dpop(dpop),
-        None => builder,
-    })
+    if let Some(started) = dpop {
+        builder = builder.dpop(started.dpop.clone());
+    }
+    if let Some(certificates) = &config.certificates {
+        builder = builder.client_certificates(certificates.settings());
+    }
+    Ok(builder)
 }
 
 /// The authorizers, one for each host and requirement. Many routes have the same requirement.
@@ -120,29 +130,46 @@ struct Authorizers<'c> {
 struct OfHost {
     resource: ResourceIdentifier,
     issuers: AcceptedIssuers,
-    by_requirement: HashMap<String, Arc<Authorizer>>,
+    by_requirement: HashMap<(Option<String>, Option<RequiredUser>), Arc<Authorizer>>,
 }
 
 impl Authorizers<'_> {
     fn rule(&mut self, host: &str, access: &Access) -> Result<Rule, CompileError> {
-        let (key, authorizer) = match access {
-            Access::Public => return Ok(Rule::Public),
-            Access::Authenticated => (String::new(), Authorizer::require_token(self.verifier)),
-            Access::Scopes(required) => {
-                let authorizer = Authorizer::require_scope(self.verifier, required);
-                (required.to_string(), authorizer.map_err(CompileError::Requirement)?)
+        if *access == Access::Public {
+            return Ok(Rule::Public);
+        }
+        let authorizer = match access.scopes() {
+            None => Authorizer::require_token(self.verifier),
+            Some(required) => {
+                Authorizer::require_scope(self.verifier, required).map_err(CompileError::Requirement)?
             }
         };
+        let key = (access.scopes().map(ToString::to_string), access.user().cloned());
         let of_host = match self.hosts.entry(host.to_owned()) {
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(place) => place.insert(OfHost::new(self.config, host)?),
         };
         let OfHost { resource, issuers, by_requirement } = of_host;
-        let authorizer = by_requirement
-            .entry(key)
-            .or_insert_with(|| Arc::new(authorizer.with_resource(resource).with_issuers(issuers.clone())));
+        let authorizer = match by_requirement.entry(key) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => {
+                let authorizer = authorizer.with_resource(resource).with_issuers(issuers.clone());
+                let authorizer = with_user(authorizer, access.user()).map_err(CompileError::Requirement)?;
+                place.insert(Arc::new(authorizer))
+            }
+        };
         Ok(Rule::Token(Arc::clone(authorizer)))
     }
+}
+
+/// Adds the required authentication of the user.
+fn with_user(authorizer: Authorizer, user: Option<&RequiredUser>) -> Result<Authorizer, ConfigError> {
+    let Some(RequiredUser { acr, max_age }) = user else { return Ok(authorizer) };
+    let authorizer = if acr.is_empty() { authorizer } else { authorizer.with_acr(acr)? };
+    Ok(match max_age {
+        Some(age) => authorizer.with_max_auth_age(*age),
+        None => authorizer,
+    })
 }
 
 impl OfHost {

@@ -1,6 +1,8 @@
+pub(crate) mod certificates;
 mod explained;
 mod hosts;
 mod proofs;
+mod users;
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -8,7 +10,7 @@ use std::task::{Context, Waker};
 
 use http::Request;
 use scopegate::Verifier;
-use testkit::{CLIENT, ISSUER, KEY, OTHER_KEY, bound_to, cognito_token};
+use testkit::{CLIENT, ISSUER, KEY, NOW, OTHER_KEY, bound_to, builder_at, cognito_issuer, cognito_token};
 
 use super::*;
 use crate::config::beside::Beside;
@@ -60,6 +62,18 @@ GET = "public"
 pub(crate) fn live(config: &Config, verifier: Verifier) -> Live {
     let rules = Rules::compile(config, &verifier).unwrap();
     Live::new(verifier, rules)
+}
+
+/// Decides by a file, with static keys and its own settings for bound tokens.
+pub(crate) fn live_of(config: &Config) -> Live {
+    let mut builder = builder_at(NOW).trust(cognito_issuer());
+    if let Some(started) = config.start_dpop().unwrap() {
+        builder = builder.dpop(started.dpop);
+    }
+    if let Some(certificates) = &config.certificates {
+        builder = builder.client_certificates(certificates.settings());
+    }
+    live(config, builder.build().unwrap())
 }
 
 pub(crate) fn service() -> Live {

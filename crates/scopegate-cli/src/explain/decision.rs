@@ -25,7 +25,7 @@ use crate::explain::at::At;
 use crate::explain::input::Token;
 use crate::explain::settings::Settings;
 use crate::explain::trust::Trust;
-use crate::routes::access::Access;
+use crate::routes::access::{Access, RequiredUser};
 
 #[derive(Args)]
 pub(crate) struct Asked {
@@ -89,15 +89,18 @@ impl Service {
         let invalid = |error: file::Invalid| Failure::usage(error.to_string().trim_end().to_owned());
         let config = file::read(path).map_err(invalid)?;
         let keys = trust.keys()?;
+        let invalid = |error: ConfigError| Failure::usage(with_causes(&error));
+        let dpop = config.start_dpop().map_err(invalid)?;
         // An issuer whose tokens are introspected has no keys that could be replaced.
         let of = |entry: &IssuerEntry, issuer| if entry.is_opaque() { issuer } else { keys.of(issuer) };
         let time = now.time();
-        let builder = verifier_of(&config, move || time, of).await.map_err(|error| match error {
-            // Nothing is known about revoked tokens.
-            ConfigError::RevocationsNotRead { .. } => Failure::undecidable(with_causes(&error)),
-            error => Failure::usage(with_causes(&error)),
-        })?;
-        let verifier = builder.start_lazy().map_err(|error| Failure::usage(with_causes(&error)))?;
+        let builder =
+            verifier_of(&config, move || time, dpop.as_ref(), of).await.map_err(|error| match error {
+                // Nothing is known about revoked tokens.
+                ConfigError::RevocationsNotRead { .. } => Failure::undecidable(with_causes(&error)),
+                error => invalid(error),
+            })?;
+        let verifier = builder.start_lazy().map_err(invalid)?;
         let rules = Rules::compile(&config, &verifier);
         let rules = rules.map_err(|error| Failure::usage(with_causes(&error)))?;
         let host = asked.host.clone().unwrap_or_else(|| config.public_url.host().to_owned());
@@ -149,10 +152,7 @@ impl Service {
         }
         let explained = explained::explain(&self.rules, &question).await;
         let access = explained.pattern.as_deref().and_then(|pattern| self.access(pattern));
-        let required = match access {
-            Some(Access::Scopes(required)) => Some(required.clone()),
-            _ => None,
-        };
+        let required = access.and_then(Access::scopes).cloned();
         let rule = match (&explained.lacks, &explained.pattern) {
             (None, Some(pattern)) => format!("{pattern}: {}", shown(access)),
             (Some(lacks), Some(pattern)) => format!("{lacks}; the route is {pattern}"),
@@ -189,11 +189,19 @@ impl Service {
 }
 
 fn shown(access: Option<&Access>) -> String {
-    match access {
+    let mut text = match access {
         Some(Access::Public) => "public".to_owned(),
-        Some(Access::Scopes(required)) => required.to_string(),
-        Some(Access::Authenticated) | None => "any valid token".to_owned(),
+        access => access.and_then(Access::scopes).map_or("any valid token".to_owned(), ToString::to_string),
+    };
+    let Some(RequiredUser { acr, max_age }) = access.and_then(Access::user) else { return text };
+    text.push_str(", of a user");
+    if !acr.is_empty() {
+        let _ = write!(text, " with acr {}", acr.join(" or "));
     }
+    if let Some(age) = max_age {
+        let _ = write!(text, " who has authenticated in the last {} s", age.as_secs());
+    }
+    text
 }
 
 /// Returns the scopes that the token lacks, for each sufficient set.

@@ -30,7 +30,7 @@ impl<'a> Settings<'a> {
             expected: entry.map(IssuerEntry::audiences).unwrap_or_default(),
             clients: "`clients`",
             audiences: "`audiences`",
-            algorithms: "",
+            algorithms: ": see `algorithms`",
         }
     }
 }

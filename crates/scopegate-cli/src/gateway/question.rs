@@ -2,6 +2,8 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use scopegate::http::MalformedCertificate;
+use scopegate::{CertificateSource, PeerCertificate};
 
 use crate::gateway::{Asked, Gateway, Unread, host_of, without_query};
 use crate::path::JudgedPath;
@@ -20,6 +22,8 @@ pub(crate) struct SentRequest {
     /// The headers of the request. They have the credentials, and never the method, path or host.
     pub(crate) headers: HeaderMap,
     pub(crate) line: Result<SentLine, Unread>,
+    /// The client certificate in PEM, percent-encoded. It is empty if there is none.
+    pub(crate) certificate: String,
 }
 
 /// The method, the target and the host in a message, as sent.
@@ -36,6 +40,20 @@ impl<'q> Question<'q> {
         match self {
             Self::Http(request) => &request.headers,
             Self::Message(request) => &request.headers,
+        }
+    }
+
+    /// Returns the client certificate. `header` is its header over HTTP. A message has a field for it, so
+    /// headers of the caller are never read.
+    pub(crate) fn certificate(
+        self,
+        header: Option<&CertificateSource>,
+    ) -> Result<Option<PeerCertificate>, MalformedCertificate> {
+        match (self, header) {
+            (Self::Http(request), Some(header)) => header.read(&request.headers),
+            (Self::Http(_), None) => Ok(None),
+            (Self::Message(request), _) if request.certificate.is_empty() => Ok(None),
+            (Self::Message(request), _) => PeerCertificate::from_escaped_pem(&request.certificate).map(Some),
         }
     }
 

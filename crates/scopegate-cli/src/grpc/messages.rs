@@ -12,8 +12,18 @@ pub(crate) struct CheckRequest {
 /// `envoy.service.auth.v3.AttributeContext`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct AttributeContext {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) source: Option<Peer>,
     #[prost(message, optional, tag = "4")]
     pub(crate) request: Option<Request>,
+}
+
+/// `envoy.service.auth.v3.AttributeContext.Peer`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Peer {
+    /// The client certificate in PEM, percent-encoded. Envoy sends it with `include_peer_certificate`.
+    #[prost(string, tag = "5")]
+    pub(crate) certificate: String,
 }
 
 /// `envoy.service.auth.v3.AttributeContext.Request`.

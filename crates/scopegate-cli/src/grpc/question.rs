@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::gateway::{SentLine, SentRequest, Unread};
-use crate::grpc::messages::{self, CheckRequest, HttpRequest};
+use crate::grpc::messages::{self, AttributeContext, CheckRequest, HttpRequest};
 
 /// Maximum number of headers, as over HTTP.
 const MAX_HEADERS: usize = 256;
@@ -11,20 +11,22 @@ const MAX_HEADERS: usize = 256;
 /// Reads a message. A request that cannot be read is judged as such.
 ///
 /// The method, the path and the host are fields of `attributes.request.http`. Headers with such names
-/// are the caller's, and are ignored.
+/// are the caller's, and are ignored. So is a header with a certificate: the certificate is a field of
+/// `attributes.source`, which Envoy sets from its TLS connection.
 pub(crate) fn read(message: CheckRequest) -> SentRequest {
-    let http = message.attributes.and_then(|attributes| attributes.request);
-    let Some(http) = http.and_then(|request| request.http) else {
-        return SentRequest { headers: HeaderMap::new(), line: Err(Unread::MissingPart("request")) };
+    let AttributeContext { source, request } = message.attributes.unwrap_or_default();
+    let certificate = source.map(|source| source.certificate).unwrap_or_default();
+    let unread =
+        |line| SentRequest { headers: HeaderMap::new(), line: Err(line), certificate: String::new() };
+    let Some(http) = request.and_then(|request| request.http) else {
+        return unread(Unread::MissingPart("request"));
     };
     match headers_of(&http) {
         Some(headers) => {
             let HttpRequest { method, path, host, .. } = http;
-            SentRequest { headers, line: Ok(SentLine { method, target: path, host }) }
+            SentRequest { headers, line: Ok(SentLine { method, target: path, host }), certificate }
         }
-        None => {
-            SentRequest { headers: HeaderMap::new(), line: Err(Unread::MalformedPart("list of headers")) }
-        }
+        None => unread(Unread::MalformedPart("list of headers")),
     }
 }
 

@@ -1,3 +1,5 @@
+mod certificates;
+
 use std::net::IpAddr;
 
 use envoy::attribute_context::{HttpRequest, Peer, Request};

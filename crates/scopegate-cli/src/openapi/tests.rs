@@ -59,6 +59,8 @@ fn shown(text: &str, prefix: &str) -> Vec<String> {
             Access::Public => format!("{method} {path}: public"),
             Access::Authenticated => format!("{method} {path}: authenticated"),
             Access::Scopes(required) => format!("{method} {path}: {required}"),
+            // A document has no such requirement.
+            Access::User { .. } => panic!("{access:?}"),
         };
         let lines: Vec<String> = methods.iter().map(line).collect();
         if lines.is_empty() { vec![format!("{path}: none")] } else { lines }

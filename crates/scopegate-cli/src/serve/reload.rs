@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use scopegate::ConfigError;
 
+use crate::config::dpop::Started;
 use crate::config::file::{self, Invalid, Source};
-use crate::config::settings::{Config, DpopMode};
+use crate::config::settings::Config;
 use crate::decide::live::Live;
 use crate::decide::rules::{CompileError, Rules};
 use crate::serve::issuers::{self, Changes};
@@ -23,6 +24,8 @@ pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Reloader {
     file: PathBuf,
     live: Arc<Live>,
+    /// The settings for proofs of the verifier, which live as long as the service.
+    dpop: Option<Started>,
     config: Config,
     /// The text that was last applied or rejected.
     seen: Source,
@@ -38,6 +41,7 @@ pub(super) enum NotReloaded {
     /// A setting that only a restart can change.
     NeedsRestart(&'static str),
     Issuer(ConfigError),
+    Nonces(ConfigError),
     Rules(CompileError),
     Panicked,
 }
@@ -49,9 +53,15 @@ pub(super) async fn parse(file: PathBuf, text: Source, is_start: bool) -> Result
 }
 
 impl Reloader {
-    pub(super) fn new(file: PathBuf, text: Source, config: Config, live: Arc<Live>) -> Self {
+    pub(super) fn new(
+        file: PathBuf,
+        text: Source,
+        config: Config,
+        live: Arc<Live>,
+        dpop: Option<Started>,
+    ) -> Self {
         metrics::gauge!("scopegate_config_valid").set(1.0);
-        Self { file, live, config, seen: text, changed: None }
+        Self { file, live, dpop, config, seen: text, changed: None }
     }
 
     /// Applies the file if it has changed, and if it is the same as at the last poll.
@@ -93,19 +103,40 @@ impl Reloader {
         let config = parse(self.file.clone(), text, false).await?;
         // The verifier has the origin of proofs.
         let has_same_origin = config.public_url.origin() == self.config.public_url.origin();
+        let has_same_dpop = match (&config.dpop, &self.config.dpop) {
+            (Some(new), Some(earlier)) => new.has_settings_of(earlier),
+            (new, earlier) => new.is_none() && earlier.is_none(),
+        };
+        let has_same_binding = match (&config.certificates, &self.config.certificates) {
+            (Some(new), Some(earlier)) => new.has_settings_of(earlier),
+            (new, earlier) => new.is_none() && earlier.is_none(),
+        };
         let fixed = [
             ("listen", config.listen == self.config.listen),
             ("listen_grpc", config.listen_grpc == self.config.listen_grpc),
             ("listen_admin", config.listen_admin == self.config.listen_admin),
-            ("dpop", config.dpop == self.config.dpop),
-            ("public_url", config.dpop == DpopMode::Off || has_same_origin),
+            ("dpop", has_same_dpop),
+            ("certificate_binding", has_same_binding),
+            ("public_url", config.dpop.is_none() || has_same_origin),
             ("revocations", config.revocations == self.config.revocations),
         ];
         if let Some((setting, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
             return Err(NotReloaded::NeedsRestart(setting));
         }
         self.replace(&config)?;
+        self.rotate(&config)?;
         self.config = config;
+        Ok(())
+    }
+
+    /// Replaces the shared key of nonces, if it has changed.
+    fn rotate(&self, config: &Config) -> Result<(), NotReloaded> {
+        let (Some(started), Some(earlier), Some(new)) = (&self.dpop, &self.config.dpop, &config.dpop) else {
+            return Ok(());
+        };
+        if started.rotate(earlier, new).map_err(NotReloaded::Nonces)? {
+            tracing::info!("key of nonces replaced");
+        }
         Ok(())
     }
 
@@ -150,7 +181,7 @@ impl fmt::Display for NotReloaded {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::NeedsRestart(setting) => write!(f, "`{setting}` has changed, which needs a restart"),
-            Self::Issuer(error) => error.fmt(f),
+            Self::Issuer(error) | Self::Nonces(error) => error.fmt(f),
             Self::Rules(error) => error.fmt(f),
             Self::Panicked => f.write_str("the file could not be parsed"),
         }

@@ -117,3 +117,17 @@ fn examples_of_issuers_are_valid() {
         );
     }
 }
+
+#[test]
+fn header_that_traefik_passes_on_is_warned_about() {
+    // FW14
+    let binding = "certificate_binding = \"accept\"\ncertificate_header = \"client-cert\"\n";
+    let text = format!("{binding}{VALID}");
+    let traefik = text.replace("\"nginx\"", "\"traefik\"");
+    let (code, out, error) = check("traefik-header.toml", &traefik);
+    assert!(code == Some(0) && out.starts_with("warning: Traefik cannot set"), "{out}{error}");
+    for (name, other) in [("nginx-header.toml", &text), ("traefik-none.toml", &traefik.replace(binding, ""))]
+    {
+        assert_eq!(check(name, other).1, "valid: 1 routes, 1 issuers\n");
+    }
+}

@@ -16,6 +16,8 @@ mod introspection;
 mod revocations;
 mod reload;
 mod tenants;
+mod sender;
+mod redis;
 mod check;
 mod explain;
 mod request;

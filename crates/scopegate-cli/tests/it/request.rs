@@ -163,6 +163,25 @@ fn bearer_token_where_proofs_are_required_is_rejected() {
 }
 
 #[test]
+fn required_authentication_of_user_is_shown() {
+    let rule =
+        "GET = { any = [\"orders/read\", \"x\"], acr = [\"urn:mfa\", \"gold\"], max_auth_age_secs = 300 }";
+    let service = Explained::new("request-user", &config().replace("GET = \"orders/read\"", rule));
+    let token = |acr: &str| {
+        let token = cognito_token().scope("orders/read").claim("sub", "user-1");
+        service.offline.sign(&token.claim("acr", acr).claim("auth_time", NOW - 300))
+    };
+    let accepted = service.explain("GET /orders/7", &token("gold"), &[]);
+    let expected = "/orders/{id}: any of (orders/read, x), of a user with acr urn:mfa or gold \
+                    who has authenticated in the last 300 s";
+    assert_eq!((accepted.code, line(&accepted, "Rule ")), (0, expected), "{}", accepted.out);
+    let rejected = service.explain("GET /orders/7", &token("pwd"), &[]);
+    assert_eq!((rejected.code, line(&rejected, "Answer ")), (1, "401 Unauthorized"), "{}", rejected.out);
+    let challenge = line(&rejected, "         www-authenticate:");
+    assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+}
+
+#[test]
 fn json_has_decision() {
     let service = Explained::new("request-json", &config());
     let token = service.offline.sign(&cognito_token().scope("orders/read"));

@@ -82,6 +82,10 @@ fn schema_has_the_keys_of_the_program() {
     let names = ["path", "host"].map(str::to_owned);
     assert_eq!(keys(&properties["route"]["items"]), names.clone().into());
     assert!(expected(&route, '`').is_superset(&names.into()), "{route}");
+    let rules = schema["definitions"]["rule"]["oneOf"].as_array().unwrap();
+    let rule = error("GET = \"orders/read\"", "GET = { unknown = 1, acr = [\"a\"] }");
+    let known: BTreeSet<String> = rules[1..].iter().flat_map(keys).collect();
+    assert_eq!(known, expected(&rule, '`'));
     let kinds = error("cognito = \"eu-west-1_Ab12Cd34E\"", "");
     let listed = properties["issuer"]["items"]["oneOf"].as_array().unwrap().iter();
     let listed: BTreeSet<String> =
@@ -101,6 +105,11 @@ fn schema_has_the_values_of_the_program() {
     let method = error("\"client_secret_post\"", "\"x\"");
     assert_eq!(values(&introspection["auth_method"]), expected(&method, '`'));
     assert_eq!(values(&introspection["responses"]), expected(&error("\"plain\"", "\"x\""), '"'));
+    for (key, quote) in [("dpop_nonce", '"'), ("certificate_binding", '"'), ("certificate_header", '`')] {
+        let found = error("dpop =", &format!("{key} = \"x\"\ndpop ="));
+        let found = found.lines().find(|line| line.ends_with("found \"x\"")).unwrap();
+        assert_eq!(values(&properties[key]), expected(found, quote), "{key}");
+    }
     let forward = &properties["forward"]["additionalProperties"];
     assert_eq!(values(forward), expected(&error("\"client_id\"", "\"x\""), '`'));
 }

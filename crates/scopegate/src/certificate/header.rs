@@ -3,24 +3,36 @@
 use scopegate_proto::base64url;
 
 use crate::certificate::malformed::MalformedCertificate;
-use crate::certificate::{CertificateSource, forwarded, pem, thumbprint};
+use crate::certificate::source::CertificateSource;
+use crate::certificate::{forwarded, pem, thumbprint};
 
 /// Maximum length of a header value in bytes. A certificate for a key of 8,192 bits takes about 4 KiB.
 pub(crate) const MAX_LENGTH: usize = 64 * 1024;
 
 /// Reads the hash of the certificate in a header.
 pub(super) fn thumbprint(source: &CertificateSource, value: &[u8]) -> Result<[u8; 32], MalformedCertificate> {
-    if value.len() > MAX_LENGTH {
-        return Err(MalformedCertificate::TooLong { limit: MAX_LENGTH, found: value.len() });
-    }
+    check_length(value)?;
     let der = match source {
         CertificateSource::ForwardedClientCert(used) => return forwarded::thumbprint(value, *used),
         CertificateSource::ClientCert => byte_sequence(value)?,
-        CertificateSource::EscapedPem(_) | CertificateSource::AmznMtlsLeaf => pem::certificate(value)?,
+        CertificateSource::EscapedPem(_) | CertificateSource::AmznMtlsLeaf => return of_escaped_pem(value),
         // It has no header.
         CertificateSource::Tls => return Err(MalformedCertificate::NoCertificate),
     };
     thumbprint::of_der(&der)
+}
+
+/// Reads the hash of one certificate in PEM, percent-encoded.
+pub(super) fn of_escaped_pem(value: &[u8]) -> Result<[u8; 32], MalformedCertificate> {
+    check_length(value)?;
+    thumbprint::of_der(&pem::certificate(value)?)
+}
+
+fn check_length(value: &[u8]) -> Result<(), MalformedCertificate> {
+    if value.len() > MAX_LENGTH {
+        return Err(MalformedCertificate::TooLong { limit: MAX_LENGTH, found: value.len() });
+    }
+    Ok(())
 }
 
 /// Decodes a byte sequence without parameters. RFC 8941 §4.2 allows spaces around it.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Uri};
 
-use crate::certificate::PeerCertificate;
+use crate::certificate::peer::PeerCertificate;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 
 /// The head of a request, for [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head).
@@ -43,7 +43,7 @@ impl<'a> RequestHead<'a> {
         Self { peer_address: Some(address), ..self }
     }
 
-    /// Adds the client certificate of the TLS connection. It counts if
+    /// Adds the client certificate of the TLS connection, which may end in a trusted proxy. It counts if
     /// [`Tls`](crate::CertificateSource::Tls) is the source.
     pub fn with_certificate(self, certificate: &'a PeerCertificate) -> Self {
         Self { certificate: Some(certificate), ..self }

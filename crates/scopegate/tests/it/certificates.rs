@@ -3,6 +3,7 @@
 
 mod bindings;
 mod headers;
+mod read;
 mod settings;
 
 use std::sync::LazyLock;
