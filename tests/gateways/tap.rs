@@ -51,8 +51,12 @@ impl Drop for Tap {
 }
 
 async fn pass_on(gateway: TcpStream, service: String, record: Arc<Mutex<Vec<u8>>>) -> std::io::Result<()> {
+    let service = TcpStream::connect(service).await?;
+    // Without it, the second part of a message waits for the acknowledgment of the first.
+    gateway.set_nodelay(true)?;
+    service.set_nodelay(true)?;
     let (mut from_gateway, mut to_gateway) = gateway.into_split();
-    let (mut from_service, mut to_service) = TcpStream::connect(service).await?.into_split();
+    let (mut from_service, mut to_service) = service.into_split();
     let back = tokio::spawn(async move {
         let _ = copy(&mut from_service, &mut to_gateway).await;
         to_gateway.shutdown().await
