@@ -61,11 +61,19 @@ impl Seen {
         Some(Self { method: method.to_owned(), path, headers })
     }
 
+    /// Returns whether the value of some header has this text.
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.headers.iter().any(|(_, value)| value.contains(text))
+    }
+
     /// Returns all values of a header. Each character that is neither a letter nor a digit counts as the
-    /// hyphen, as in the environment variables of CGI and its successors.
+    /// hyphen, as in the environment variables of CGI and its successors. At the ends of a name, it
+    /// counts as white space.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        let plain =
-            |name: &str| name.replace(|one: char| !one.is_ascii_alphanumeric(), "-").to_ascii_lowercase();
+        let plain = |name: &str| {
+            let name = name.replace(|one: char| !one.is_ascii_alphanumeric(), "-");
+            name.trim_matches('-').to_ascii_lowercase()
+        };
         let wanted = plain(name);
         let found = self.headers.iter().filter(|(name, _)| plain(name) == wanted);
         found.map(|(_, value)| value.as_str()).collect()

@@ -74,10 +74,15 @@ impl Response {
         parts.ok_or_else(|| Trouble(format!("expected a response, found {text:?}")))
     }
 
+    /// Returns the values of a header.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.filter(move |(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// Returns the first value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        self.all(name).next()
     }
 
     /// Returns whether the body has this text.

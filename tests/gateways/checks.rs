@@ -1,13 +1,15 @@
 //! The checks. Each returns the text of its cell, or fails.
 //!
-//! They are the evidence of four rows: FW03 (paths), FW05 (identity headers), FW06 (challenges) and FW07 (503).
+//! A function that returns a [`Cell`] is a check. It names its rows of docs/generated/conformance.md as a
+//! test does.
 
+mod headers;
 mod requests;
 mod responses;
 
 use crate::caller::{Call, Response};
-use crate::gateway::Gateway;
-use crate::service::{Issuers, Tokens};
+use crate::gateway::{Gateway, Kind, Setup};
+use crate::service::Tokens;
 use crate::trouble::Trouble;
 
 const YES: &str = "yes";
@@ -15,7 +17,8 @@ const YES: &str = "yes";
 /// A gateway with the tokens of its callers.
 pub(crate) struct Tried<'a> {
     pub(crate) gateway: &'a mut Gateway,
-    pub(crate) issuers: &'a Issuers,
+    pub(crate) kind: &'a Kind,
+    pub(crate) setup: &'a Setup,
     pub(crate) tokens: &'a Tokens,
     pub(crate) is_sample: bool,
 }
@@ -24,7 +27,7 @@ type Cell = Result<String, Trouble>;
 
 impl Tried<'_> {
     /// Returns the cells of all checks, each with the name of its row.
-    pub(crate) async fn rows(&mut self) -> Vec<(&'static str, Cell)> {
+    pub(crate) async fn rows(mut self) -> Vec<(&'static str, Cell)> {
         let mut rows = vec![
             ("with the scopes: 200, without: 403, and the backend sees nothing", self.scopes().await),
             ("a public route: 200 without a token, and empty identity headers", self.public().await),
@@ -41,15 +44,33 @@ impl Tried<'_> {
         rows.extend([
             ("headers of the caller about method and URI have no effect", self.other_request().await),
             (
-                "`X-Auth-Client` of the caller is replaced, also as `x_auth-client` and the like",
-                self.identity("_").await,
+                "headers such as `X-Original-URL` and `X-HTTP-Method-Override` are removed",
+                self.other_request_is_removed().await,
             ),
-            ("`X.Auth.Client` of the caller", self.dots().await),
+            ("`X-Forwarded-For` and the like are replaced", self.client_address_is_replaced().await),
+            (
+                "`Client-Cert` and other headers with certificates are removed",
+                self.certificates_are_removed().await,
+            ),
+            (
+                "these headers as `X_Original_URL`, `X-Original_URL` and the like are removed",
+                self.underscores().await,
+            ),
+            ("these headers as `X.Original.URL` and the like", self.dots().await),
+            (
+                "`X-Auth-Sub` of the caller is replaced, also as `X_Auth_Sub`, `x-auth.sub` and the like",
+                self.identity().await,
+            ),
+            ("the same with white space in the name, and on two lines", self.malformed_names().await),
             ("a token of 12 KiB: 200", self.large_token().await),
+            ("a token of 7 KB with ML-DSA-87 arrives at the service", self.ml_dsa().await),
+            ("the longest header that arrives, and a longer one", self.longest_header().await),
+            ("without the larger buffers: a token of 7 KB, and of 12 KiB", self.small_buffers().await),
             ("a DPoP proof: 200, again or for another path: 401 with a DPoP challenge", self.proofs().await),
             ("the metadata of the API is public", self.metadata().await),
             ("the challenge of a 401 arrives", self.challenge(None, 401).await),
             ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
+            ("of two challenges, `Bearer` and `DPoP`", self.both_challenges().await),
             ("an ambiguous path arrives as", self.ambiguous().await),
             ("an undecidable token arrives as", self.undecidable().await),
             // The last one, because nothing is decided afterwards.

@@ -8,15 +8,19 @@ use std::time::Duration;
 use crate::caller::Call;
 use crate::process::Process;
 use crate::service::{Issuers, Service};
+use crate::tap::Tap;
 use crate::trouble::{Trouble, ensure};
 
-/// The ports in the files of deploy/: of the gateway, the decision service and the backend.
-const SHIPPED: [&str; 3] = ["8000", "9000", "8080"];
+/// The ports in the files of deploy/: of the gateway, the backend, and the decision service over HTTP and
+/// gRPC.
+const SHIPPED: [&str; 4] = ["8000", "8080", "9000", GRPC_PORT];
+const GRPC_PORT: &str = "9001";
 
 /// A kind of gateway.
 pub(crate) struct Kind {
-    /// The value of `gateway` in the file of the decision service.
     pub(crate) name: &'static str,
+    /// The value of `gateway` in the file of the decision service.
+    setting: &'static str,
     /// The command that prints the version.
     version: &'static [&'static str],
     /// The command that starts it in its folder.
@@ -45,21 +49,25 @@ http {
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "nginx",
+        setting: "nginx",
         version: &["nginx", "-v"],
         start: &["nginx", "-p", ".", "-c", "nginx.conf"],
         files: &[
             ("nginx.conf", NGINX_CONF),
             ("scopegate.conf", include_str!("../../deploy/nginx/scopegate.conf")),
+            ("untrusted-headers.conf", include_str!("../../deploy/nginx/untrusted-headers.conf")),
         ],
     },
     Kind {
         name: "caddy",
+        setting: "caddy",
         version: &["caddy", "version"],
         start: &["caddy", "run", "--config", "Caddyfile"],
         files: &[("Caddyfile", include_str!("../../deploy/caddy/Caddyfile"))],
     },
     Kind {
         name: "traefik",
+        setting: "traefik",
         version: &["traefik", "version"],
         start: &["traefik", "--configFile=traefik.yaml"],
         files: &[
@@ -69,9 +77,17 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "envoy",
+        setting: "envoy",
         version: &["envoy", "--version"],
         start: &["envoy", "-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"],
         files: &[("envoy.yaml", include_str!("../../deploy/envoy/envoy.yaml"))],
+    },
+    Kind {
+        name: "envoy, gRPC",
+        setting: "envoy",
+        version: &["envoy", "--version"],
+        start: &["envoy", "-c", "grpc.yaml", "--disable-hot-restart", "--concurrency", "1"],
+        files: &[("grpc.yaml", include_str!("../../deploy/envoy/grpc.yaml"))],
     },
 ];
 
@@ -101,14 +117,20 @@ fn find(program: &str, installed: &Path) -> Option<PathBuf> {
 /// A running gateway, with the decision service behind it.
 pub(crate) struct Gateway {
     pub(crate) address: String,
-    pub(crate) service: Service,
+    service: Service,
+    /// The connections to the service, over HTTP and gRPC.
+    taps: Vec<Tap>,
     _process: Process,
 }
 
-/// The folder of installed programs, and ours.
-pub(crate) struct Programs {
+/// The programs and servers that each gateway needs.
+pub(crate) struct Setup {
+    /// The folder of installed programs.
     pub(crate) installed: PathBuf,
     pub(crate) scopegate: PathBuf,
+    pub(crate) issuers: Issuers,
+    /// The address of the backend.
+    pub(crate) backend: String,
 }
 
 /// The time limit for a gateway to start.
@@ -116,26 +138,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Gateway {
-    pub(crate) async fn start(
-        kind: &Kind,
-        programs: &Programs,
-        issuers: &Issuers,
-        backend: &str,
-    ) -> Result<Self, Trouble> {
-        let folder = programs.installed.join(format!("run-{}", kind.name));
+    /// Starts it with its files, but without the lines that begin with a text in `without`.
+    pub(crate) async fn start(kind: &Kind, setup: &Setup, without: &[&str]) -> Result<Self, Trouble> {
+        let end = if without.is_empty() { "" } else { "-small" };
+        let folder = setup.installed.join(format!("run-{}{end}", kind.name.replace(", ", "-")));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
-        let service = Service::start(&programs.scopegate, issuers, kind.name, &folder).await?;
+        let service = Service::start(&setup.scopegate, &setup.issuers, kind.setting, &folder).await?;
+        let (http, grpc) = (Tap::start(&service.address).await?, Tap::start(&service.grpc).await?);
         let address = free_address()?;
         for (name, text) in kind.files {
-            std::fs::write(folder.join(name), with_ports(text, [&address, &service.address, backend]))?;
+            let is_kept = |line: &&str| !without.iter().any(|begin| line.trim_start().starts_with(begin));
+            let text: String = text.split_inclusive('\n').filter(is_kept).collect();
+            let ports = [&address, &setup.backend, &http.address, &grpc.address];
+            std::fs::write(folder.join(name), with_ports(&text, ports.map(String::as_str)))?;
         }
         let (program, arguments) =
             kind.start.split_first().ok_or_else(|| Trouble("no command".to_owned()))?;
-        let program =
-            find(program, &programs.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
-        let mut process = Process::start(&program, arguments, &folder, kind.name)?;
-        let ready = Call::get("/files/ready", Some(&issuers.tokens.reader));
+        let program = find(program, &setup.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
+        let mut process = Process::start(&program, arguments, &folder, "gateway")?;
+        let ready = Call::get("/files/ready", Some(&setup.issuers.tokens.reader));
         let started = tokio::time::Instant::now();
         while !ready.send(&address).await.is_ok_and(|response| response.status == 200) {
             ensure!(
@@ -146,7 +168,23 @@ impl Gateway {
             );
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        Ok(Self { address, service, _process: process })
+        Ok(Self { address, service, taps: vec![http, grpc], _process: process })
+    }
+
+    /// Stops the decision service. Further connections to it are refused.
+    pub(crate) async fn stop_service(&mut self) -> Result<(), Trouble> {
+        self.taps.clear();
+        self.service.stop().await
+    }
+
+    /// Forgets the recorded bytes.
+    pub(crate) fn forget(&self) {
+        self.taps.iter().for_each(Tap::clear);
+    }
+
+    /// Returns whether the service has got this text since [`Self::forget`].
+    pub(crate) fn service_got(&self, text: &str) -> bool {
+        self.taps.iter().any(|tap| tap.has(text))
     }
 }
 
@@ -156,7 +194,7 @@ fn free_address() -> Result<String, Trouble> {
 }
 
 /// Returns a file with other ports. Envoy has them in `port_value`.
-fn with_ports(text: &str, addresses: [&str; 3]) -> String {
+fn with_ports(text: &str, addresses: [&str; 4]) -> String {
     let mut text = text.to_owned();
     for (shipped, address) in SHIPPED.iter().zip(addresses) {
         let port = address.rsplit(':').next().unwrap_or_default();
@@ -171,13 +209,13 @@ fn with_ports(text: &str, addresses: [&str; 3]) -> String {
 fn shipped_files_have_all_ports() {
     for kind in KINDS {
         let all: String = kind.files.iter().map(|(_, text)| *text).collect();
-        let changed = with_ports(&all, ["a:1", "b:2", "c:3"]);
-        for (port, shipped) in ["1", "2", "3"].into_iter().zip(SHIPPED) {
-            assert!(all.contains(shipped) && !changed.contains(shipped), "{}: {shipped}", kind.name);
-            assert!(
-                changed.contains(&format!(":{port}")) || changed.contains(&format!(": {port} ")),
-                "{port}"
-            );
+        let changed = with_ports(&all, ["a:1", "b:2", "c:3", "d:4"]);
+        for (port, shipped) in ["1", "2", "3", "4"].into_iter().zip(SHIPPED) {
+            let is_used = shipped != GRPC_PORT || kind.name.ends_with("gRPC");
+            assert_eq!(all.contains(shipped), is_used, "{}: {shipped}", kind.name);
+            assert!(!changed.contains(shipped), "{}: {shipped}", kind.name);
+            let [of_host, of_envoy] = [format!(":{port}"), format!(": {port} ")];
+            assert_eq!(changed.contains(&of_host) || changed.contains(&of_envoy), is_used, "{port}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod caller;
 
 mod gateway;
 mod service;
+mod tap;
 
 mod checks;
 mod paths;
@@ -26,12 +27,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use checks::Tried;
-use gateway::{Gateway, KINDS, Kind, Programs};
+use gateway::{Gateway, KINDS, Kind, Setup};
 use page::Column;
 use service::Issuers;
 use trouble::Trouble;
 
-/// The time limit of the whole run, which takes a minute on an idle machine.
+/// The time limit of the whole run, which takes 2 min on a busy machine with two cores.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[tokio::main]
@@ -41,7 +42,7 @@ async fn main() -> ExitCode {
     let installed = folder("the folder of the installed programs").canonicalize().expect("a folder");
     let scopegate = folder("the program scopegate").canonicalize().expect("a program");
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let run = run(Programs { installed, scopegate }, has("--sample"), has("--write"));
+    let run = run(installed, scopegate, has("--sample"), has("--write"));
     match tokio::time::timeout(PATIENCE, run).await {
         Ok(Ok(code)) => code,
         Ok(Err(trouble)) => {
@@ -55,15 +56,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(programs: Programs, is_sample: bool, write: bool) -> Result<ExitCode, Trouble> {
+async fn run(
+    installed: PathBuf,
+    scopegate: PathBuf,
+    is_sample: bool,
+    write: bool,
+) -> Result<ExitCode, Trouble> {
     let (issuers, backend) = (Issuers::start().await?, backend::start().await?);
+    let setup = Setup { installed, scopegate, issuers, backend };
     let (mut columns, mut failed) = (Vec::new(), 0);
     for kind in KINDS {
-        let Some(version) = kind.version(&programs.installed) else {
+        let Some(version) = kind.version(&setup.installed) else {
             println!("NOT RUN: {} is not installed", kind.name);
             continue;
         };
-        let (cells, failures) = column(kind, &programs, &issuers, &backend, is_sample).await;
+        let (cells, failures) = column(kind, &setup, is_sample).await;
         for failure in &failures {
             println!("FAILED: {}: {failure}", kind.name);
         }
@@ -89,18 +96,13 @@ async fn run(programs: Programs, is_sample: bool, write: bool) -> Result<ExitCod
 }
 
 /// Returns the cells of a gateway, and the failed checks.
-async fn column(
-    kind: &Kind,
-    programs: &Programs,
-    issuers: &Issuers,
-    backend: &str,
-    is_sample: bool,
-) -> (Vec<(&'static str, String)>, Vec<String>) {
-    let mut gateway = match Gateway::start(kind, programs, issuers, backend).await {
+async fn column(kind: &Kind, setup: &Setup, is_sample: bool) -> (Vec<(&'static str, String)>, Vec<String>) {
+    let mut gateway = match Gateway::start(kind, setup, &[]).await {
         Ok(gateway) => gateway,
         Err(trouble) => return (Vec::new(), vec![trouble.to_string()]),
     };
-    let rows = Tried { gateway: &mut gateway, issuers, tokens: &issuers.tokens, is_sample }.rows().await;
+    let tried = Tried { gateway: &mut gateway, kind, setup, tokens: &setup.issuers.tokens, is_sample };
+    let rows = tried.rows().await;
     let (mut cells, mut failures) = (Vec::new(), Vec::new());
     for (name, cell) in rows {
         let text = cell.unwrap_or_else(|trouble| {

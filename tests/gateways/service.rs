@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::trouble::Trouble;
 
 /// The headers of `[forward]`. The configurations of deploy/ pass them on.
-pub(crate) const FORWARDED: [&str; 2] = ["X-Auth-Client", "X-Auth-Scope"];
+pub(crate) const FORWARDED: [&str; 3] = ["X-Auth-Client", "X-Auth-Sub", "X-Auth-Scope"];
 
 /// The client of the tokens.
 pub(crate) const CLIENT: &str = "local-reader";
@@ -23,6 +23,8 @@ pub(crate) struct Tokens {
     pub(crate) reader: String,
     /// The same with 12 KiB.
     pub(crate) large: String,
+    /// The same with a signature of ML-DSA-87, and 7 KB.
+    pub(crate) ml_dsa: String,
     /// A token of an issuer that is not available.
     pub(crate) undecidable: String,
 }
@@ -40,10 +42,12 @@ impl Issuers {
         let reader = local.mint().scope(SCOPES).sign();
         let more = (0..96).map(|number| format!("scope/{number:083}")).collect::<Vec<_>>().join(" ");
         let large = local.mint().scope(&format!("{SCOPES} {more}")).sign();
+        let key = SigningKey::generate(Algorithm::MlDsa87);
+        let ml_dsa = local.mint().scope(SCOPES).claim("tenant", "x".repeat(300)).sign_with(&key);
         let undecidable = other.mint().scope(SCOPES).sign();
         let ended = other.issuer().to_owned();
         other.shut_down().await;
-        Ok(Self { local, ended, tokens: Tokens { reader, large, undecidable } })
+        Ok(Self { local, ended, tokens: Tokens { reader, large, ml_dsa, undecidable } })
     }
 
     /// Returns a request with a bound token and a new proof for this path.
@@ -59,6 +63,7 @@ impl Issuers {
         let issuers = issuer(self.local.issuer()) + &issuer(&self.ended);
         format!(
             r#"listen = "127.0.0.1:0"
+listen_grpc = "127.0.0.1:0"
 public_url = "https://api.example"
 gateway = "{gateway}"
 dpop = "accept"
@@ -79,6 +84,7 @@ path = "/admin/{{*path}}"
 GET = "admin"
 [forward]
 "X-Auth-Client" = "client_id"
+"X-Auth-Sub" = "sub"
 "X-Auth-Scope" = "scope"
 "#
         )
@@ -93,6 +99,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) struct Service {
     process: Process,
     pub(crate) address: String,
+    /// The address for decisions over gRPC.
+    pub(crate) grpc: String,
 }
 
 impl Service {
@@ -104,19 +112,23 @@ impl Service {
     ) -> Result<Self, Trouble> {
         std::fs::write(folder.join("scopegate.toml"), issuers.config(gateway))?;
         let process = Process::start(program, ["serve", "--config", "scopegate.toml"], folder, "scopegate")?;
-        let address = tokio::time::timeout(PATIENCE, async {
+        let addresses = tokio::time::timeout(PATIENCE, async {
             loop {
                 let out = std::fs::read_to_string(folder.join("scopegate.out")).unwrap_or_default();
-                let line =
-                    out.split_once('\n').and_then(|(line, _)| line.strip_prefix("decisions on http://"));
-                if let Some(address) = line {
-                    return address.to_owned();
+                let whole = |line: &str| line.strip_suffix('\n').map(str::to_owned);
+                let mut lines = out.split_inclusive('\n').filter_map(whole);
+                let mut address = |name: &str| Some(lines.next()?.strip_prefix(name)?.to_owned());
+                if let (Some(http), Some(grpc)) =
+                    (address("decisions on http://"), address("grpc on http://"))
+                {
+                    return (http, grpc);
                 }
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         });
         let late = |_| Trouble(format!("scopegate has not started: {}", folder.display()));
-        Ok(Self { process, address: address.await.map_err(late)? })
+        let (address, grpc) = addresses.await.map_err(late)?;
+        Ok(Self { process, address, grpc })
     }
 
     pub(crate) async fn stop(&mut self) -> Result<(), Trouble> {

@@ -2,9 +2,9 @@
 
 use crate::caller::Call;
 use crate::checks::{Cell, Tried, YES};
+use crate::gateway::Gateway;
 use crate::paths::{HARMLESS, METADATA, hostile, readings};
 use crate::service::{CLIENT, FORWARDED, SCOPES};
-use crate::spellings::spellings;
 use crate::trouble::{Trouble, ensure};
 
 /// A part of the metadata.
@@ -34,6 +34,7 @@ impl Tried<'_> {
     }
 
     pub(super) async fn public(&self) -> Cell {
+        // FW05
         let headers = ["X-Auth-Client: spoof", "X-Auth-Scope: admin"];
         let call = Call { headers: &headers, ..Call::get("/public/a", None) };
         let response = call.send(&self.gateway.address).await?;
@@ -59,6 +60,7 @@ impl Tried<'_> {
     }
 
     pub(super) async fn hostile(&self) -> Cell {
+        // FW03
         let (mut elsewhere, mut passed) = (0, 0);
         for path in hostile(self.is_sample) {
             let response = self.get(&path, Some(self.reader())).await?;
@@ -84,6 +86,7 @@ impl Tried<'_> {
 
     /// A caller names the request of another route.
     pub(super) async fn other_request(&self) -> Cell {
+        // FW03
         for (name, value) in [
             ("X-Original-URI", "/public/a"),
             ("X-Original-Url", "/public/a"),
@@ -119,12 +122,6 @@ impl Tried<'_> {
         Ok(YES.to_owned())
     }
 
-    /// Few backends read a dot as a hyphen, so that it is no failure if a gateway passes it on.
-    pub(super) async fn dots(&self) -> Cell {
-        let replaced = self.identity(".").await.is_ok();
-        Ok(if replaced { "removed" } else { "reaches the backend" }.to_owned())
-    }
-
     /// Most of it is scopes, which the gateway receives in a header too.
     pub(super) async fn large_token(&self) -> Cell {
         let response = self.get("/files/a", Some(&self.tokens.large)).await?;
@@ -133,8 +130,55 @@ impl Tried<'_> {
         Ok(YES.to_owned())
     }
 
+    /// The decision service gets the whole token, over HTTP or gRPC, and its response arrives.
+    pub(super) async fn ml_dsa(&self) -> Cell {
+        // ML05
+        let token = &self.tokens.ml_dsa;
+        ensure!((7_000..7_200).contains(&token.len()), "{} bytes", token.len());
+        self.gateway.forget();
+        let response = self.get("/files/a", Some(token)).await?;
+        ensure!(self.gateway.service_got(token), "the service has not got the token: {response:?}");
+        let challenge = response.header("WWW-Authenticate").unwrap_or_default();
+        ensure!(response.status == 401 && challenge.contains("invalid_token"), "{response:?}");
+        Ok(YES.to_owned())
+    }
+
+    /// Returns the longest header that reaches the backend, and the response to a longer one.
+    pub(super) async fn longest_header(&self) -> Cell {
+        // ML05
+        let mut longest = 0;
+        for kib in [4, 8, 16, 24, 31, 32, 48, 56, 60, 63, 64, 96, 128, 256, 512, 1024, 2048] {
+            // With its name and the line break.
+            let line = format!("X-Long: {}", "x".repeat(kib * 1024 - "X-Long: \r\n".len()));
+            let call = Call { headers: &[&line], ..Call::get("/public/a", None) };
+            let response = call.send(&self.gateway.address).await?;
+            if response.seen().is_none() {
+                return Ok(format!("{longest} KiB; {kib} KiB: {}", response.status));
+            }
+            longest = kib;
+        }
+        Ok(format!("{longest} KiB"))
+    }
+
+    /// nginx alone has larger buffers in its file.
+    pub(super) async fn small_buffers(&self) -> Cell {
+        // ML05
+        if self.kind.name != "nginx" {
+            return Ok("–".to_owned());
+        }
+        let lines = ["large_client_header_buffers", "proxy_buffer_size", "proxy_buffers"];
+        let gateway = Gateway::start(self.kind, self.setup, &lines).await?;
+        let response = Call::get("/files/a", Some(&self.tokens.ml_dsa)).send(&gateway.address).await?;
+        ensure!(gateway.service_got(&self.tokens.ml_dsa) && response.status == 401, "{response:?}");
+        let response = Call::get("/files/a", Some(&self.tokens.large)).send(&gateway.address).await?;
+        ensure!(response.seen().is_none(), "{response:?}");
+        Ok(format!("arrives, {}", response.status))
+    }
+
     pub(super) async fn proofs(&self) -> Cell {
-        let (valid, other) = (self.issuers.dpop_request("/files/a"), self.issuers.dpop_request("/files/b"));
+        // FW13
+        let (valid, other) =
+            (self.setup.issuers.dpop_request("/files/a"), self.setup.issuers.dpop_request("/files/b"));
         for (request, status) in [(&valid, 200), (&valid, 401), (&other, 401)] {
             let authorization = format!("Authorization: {}", request.authorization());
             let proofs = request.proofs().map(|proof| format!("DPoP: {proof}"));
@@ -153,27 +197,6 @@ impl Tried<'_> {
     pub(super) async fn metadata(&self) -> Cell {
         let response = self.get(METADATA, None).await?;
         ensure!(response.status == 200 && response.has(RESOURCE), "{response:?}");
-        Ok(YES.to_owned())
-    }
-
-    pub(super) async fn identity(&self, separator: &str) -> Cell {
-        for (target, token) in [("/files/a", Some(self.reader())), ("/public/a", None)] {
-            for name in FORWARDED.into_iter().chain(["X-Auth-Path"]) {
-                for spelling in spellings(name, separator) {
-                    let header = format!("{spelling}: spoof");
-                    let call = Call { headers: &[&header, &header], ..Call::get(target, token) };
-                    let response = call.send(&self.gateway.address).await?;
-                    // A gateway may reject a header with a malformed name.
-                    let Some(seen) = response.seen() else {
-                        ensure!(response.status == 400, "{header}: {response:?}");
-                        continue;
-                    };
-                    let values = seen.values(name);
-                    let is_ours = values.len() <= 1 && !values.concat().contains("spoof");
-                    ensure!(is_ours, "{header}: the backend sees {values:?}");
-                }
-            }
-        }
         Ok(YES.to_owned())
     }
 }

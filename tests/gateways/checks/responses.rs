@@ -5,6 +5,7 @@ use crate::trouble::ensure;
 
 impl Tried<'_> {
     pub(super) async fn challenge(&self, token: Option<&str>, status: u16) -> Cell {
+        // FW06
         let response = self.get("/admin/keys", token).await?;
         ensure!(response.status == status && response.seen().is_none(), "{response:?}");
         let challenge = response.header("WWW-Authenticate").unwrap_or_default();
@@ -15,6 +16,15 @@ impl Tried<'_> {
         Ok(YES.to_owned())
     }
 
+    /// A response of a service that accepts DPoP has two challenges.
+    pub(super) async fn both_challenges(&self) -> Cell {
+        // FW09
+        let response = self.get("/orders/7", None).await?;
+        let challenges = response.all("WWW-Authenticate").collect::<Vec<_>>().join(", ");
+        ensure!(challenges.starts_with("Bearer "), "{response:?}");
+        Ok(if challenges.contains(", DPoP ") { "both" } else { "the first one" }.to_owned())
+    }
+
     pub(super) async fn ambiguous(&self) -> Cell {
         let response = self.get("/files/a;b", Some(self.reader())).await?;
         ensure!(response.seen().is_none() && response.status >= 400, "{response:?}");
@@ -22,6 +32,7 @@ impl Tried<'_> {
     }
 
     pub(super) async fn undecidable(&self) -> Cell {
+        // FW07, FW08
         let response = self.get("/orders/7", Some(&self.tokens.undecidable)).await?;
         ensure!(response.seen().is_none() && response.status >= 500, "{response:?}");
         let retry = if response.header("Retry-After").is_some() { "with" } else { "without" };
@@ -29,7 +40,8 @@ impl Tried<'_> {
     }
 
     pub(super) async fn stopped(&mut self) -> Cell {
-        self.gateway.service.stop().await?;
+        // FW07
+        self.gateway.stop_service().await?;
         for target in ["/orders/7", "/public/a", "/admin/keys"] {
             let response = self.get(target, Some(self.reader())).await?;
             ensure!(response.seen().is_none() && response.status >= 500, "{target}: {response:?}");

@@ -12,7 +12,7 @@ use crate::client::get;
 use crate::serve::config;
 use crate::service::Service;
 
-pub(crate) fn with_grpc(issuer: &str) -> String {
+fn with_grpc(issuer: &str) -> String {
     format!("listen_grpc = \"127.0.0.1:0\"\n{}", config(issuer))
 }
 

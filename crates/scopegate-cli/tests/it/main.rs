@@ -11,7 +11,6 @@ mod service;
 mod client;
 mod serve;
 mod grpc;
-mod envoy;
 mod introspection;
 mod revocations;
 mod reload;

@@ -2,7 +2,8 @@
 //! name the row.
 //!
 //! A test function names its rows in a separate comment: `// A03, A05` or `// B16: and a remark`.
-//! The table names these tests. If you add rows to tests or rename tests, write the column again
+//! The table names these tests. Checks of `tests/gateways`, which `scripts/gateways` runs, are named in the
+//! same way. If you add rows to tests or rename tests, write the column again
 //! and read the difference:
 //!
 //! ```sh

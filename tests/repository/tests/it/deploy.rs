@@ -120,7 +120,7 @@ fn each_gateway_passes_on_the_headers_of_the_guide() {
     let names = guide.lines().filter_map(|line| line.strip_prefix("\"X-Auth-")?.split('"').next());
     let mut names: Vec<String> = names.map(|name| format!("x-auth-{}", name.to_lowercase())).collect();
     names.push("x-auth-path".to_owned());
-    assert_eq!(names.len(), 3);
+    assert_eq!(names.len(), 4);
     for file in ["nginx/scopegate.conf", "caddy/Caddyfile", "traefik/scopegate.yaml", "envoy/envoy.yaml"] {
         assert!(guide.contains(&format!("deploy/{file}")), "{file}");
         let text = read(format!("deploy/{file}")).to_lowercase();
@@ -128,6 +128,27 @@ fn each_gateway_passes_on_the_headers_of_the_guide() {
             assert!(text.contains(name), "{file}: {name}");
         }
     }
-    let envoy = read("deploy/envoy/envoy.yaml");
-    assert!(envoy.contains("failure_mode_allow: false") && !envoy.contains("failure_mode_allow: true"));
+    assert!(
+        guide.contains("deploy/envoy/grpc.yaml") && guide.contains("deploy/nginx/untrusted-headers.conf")
+    );
+}
+
+/// Returns the lines of a configuration of Envoy about the headers of a caller, and whether it lets requests
+/// pass if the service fails.
+fn strictness(envoy: &str) -> (Vec<&str>, bool) {
+    let lines = envoy.lines().map(str::trim).skip_while(|line| !line.starts_with("normalize_path"));
+    let lines = lines.take_while(|line| !line.starts_with("route_config")).collect();
+    let [closed, open] =
+        ["failure_mode_allow: false", "failure_mode_allow: true"].map(|line| envoy.contains(line));
+    (lines, open || !closed)
+}
+
+#[test]
+fn both_files_of_envoy_are_equally_strict() {
+    let [http, grpc] = ["deploy/envoy/envoy.yaml", "deploy/envoy/grpc.yaml"].map(read);
+    let (lines, passes) = strictness(&http);
+    assert!(lines.len() > 20 && !passes);
+    assert_eq!(strictness(&grpc), (lines, passes));
+    assert!(strictness(&grpc.replace("allow: false", "allow: true")).1);
+    assert!(strictness(&grpc.replace("failure_mode_allow: false", "")).1);
 }

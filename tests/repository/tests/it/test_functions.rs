@@ -1,5 +1,8 @@
 //! Finds the test functions of a Rust file, and the comments in them. It reads lines, so the code
 //! must be formatted.
+//!
+//! A check of `tests/gateways` counts as a test. It returns a `Cell` of the table, and `scripts/gateways`
+//! runs it. `gateways.rs` tests that.
 
 /// The tests of a file, and the comments in them.
 #[derive(Default)]
@@ -36,6 +39,11 @@ impl<'a> TestFunctions<'a> {
             let (code, indentation) = (line.trim(), line.len() - line.trim_start().len());
             match &mut place {
                 Place::Outside if is_test_attribute(code) => place = Place::Attributes { is_ignored: false },
+                Place::Outside if is_check(code) => {
+                    let name = function_name(code).unwrap_or_default();
+                    found.tests.push(TestFunction { name, is_ignored: false, comments: Vec::new() });
+                    place = Place::Test { indentation };
+                }
                 Place::Attributes { is_ignored } => {
                     *is_ignored |= code.starts_with("#[ignore");
                     if let Some(name) = function_name(code) {
@@ -70,7 +78,12 @@ fn is_test_attribute(code: &str) -> bool {
     code == "#[test]" || code.starts_with("#[tokio::test")
 }
 
+fn is_check(code: &str) -> bool {
+    code.starts_with("pub(super) async fn ") && code.ends_with(" -> Cell {")
+}
+
 fn function_name(code: &str) -> Option<&str> {
+    let code = code.strip_prefix("pub(super) ").unwrap_or(code);
     let rest = code.strip_prefix("async ").unwrap_or(code).strip_prefix("fn ")?;
     rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()
 }
@@ -89,6 +102,17 @@ fn only_real_tests_are_found() {
     for name in ["no", "not_run", "comment", "ye", "yes_and"] {
         assert!(!found.run(name), "{name}");
     }
+}
+
+#[test]
+fn checks_of_gateways_count_as_tests() {
+    let source = "impl A {\n    pub(super) async fn yes(&self) -> Cell {\n        @ a\n    }\n    async fn no() -> Cell {\n        \
+                  @ b\n    }\n    pub(super) async fn nor() -> Result {\n        @ c\n    }\n}\n"
+        .replace('@', "//");
+    let found = TestFunctions::read(&source);
+    let of_tests: Vec<_> = found.tests.iter().map(|test| (test.name, &test.comments[..])).collect();
+    assert_eq!(of_tests, [("yes", &["a"][..])]);
+    assert_eq!(found.other_comments, [(6, "b"), (9, "c")]);
 }
 
 #[test]
