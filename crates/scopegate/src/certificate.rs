@@ -4,9 +4,11 @@
 
 mod forwarded;
 mod header;
+pub(crate) mod header_certificate;
 pub(crate) mod malformed;
 mod pem;
 pub(crate) mod proxies;
+pub(crate) mod source;
 mod thumbprint;
 
 use std::fmt;
@@ -14,8 +16,10 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName};
 
+use crate::certificate::header_certificate::HeaderCertificate;
 use crate::certificate::malformed::MalformedCertificate;
 use crate::certificate::proxies::TrustedProxies;
+use crate::certificate::source::CertificateSource;
 use crate::checks::confirmation::PresentedCertificate;
 use crate::error::config::ConfigError;
 use crate::keys::verifying_key::sha256;
@@ -50,9 +54,11 @@ use crate::log_limit::LogLimit;
 /// 1. The certificate comes from one [source](CertificateSource). Other headers are ignored.
 /// 2. A header counts only if a [trusted proxy](Self::trusted_proxies) has sent the request. From any
 ///    other address, the request has no certificate.
-/// 3. A header of a trusted proxy has exactly one value in the format of its source, of at most 64 KiB.
-///    Otherwise, a request with a token is rejected (400).
+/// 3. If the token is valid and bound to a certificate, the header is decoded. It has exactly one value
+///    in the format of its source, of at most 64 KiB. Otherwise, the request is rejected (400).
 /// 4. The hash of the certificate is the hash in the token. It is compared at each use of a token.
+///
+/// The header of a request whose token is not bound is not decoded, because it has no effect.
 ///
 /// The chain, the names and the lifetime of the certificate are not checked. RFC 8705 §3 only asks for
 /// the certificate of the token. TLS proves that the client has its private key.
@@ -64,48 +70,6 @@ pub struct ClientCertificates {
     is_required: bool,
     source: CertificateSource,
     proxies: Vec<String>,
-}
-
-/// The source of the clients' certificates. There is exactly one: a header of another source could be
-/// the caller's.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CertificateSource {
-    /// The TLS connection, which ends in this process. The server puts a [`PeerCertificate`] into the
-    /// extensions of each request.
-    Tls,
-    /// `Client-Cert`: the certificate in base64 between colons (RFC 9440 §2.1).
-    ClientCert,
-    /// `X-Forwarded-Client-Cert` of Envoy. The member `Cert` or `Hash` of an element is used.
-    ForwardedClientCert(ForwardedElement),
-    /// A header with one certificate in PEM, percent-encoded: `$ssl_client_escaped_cert` of nginx. You
-    /// choose the header's name in nginx. PEM that is not encoded, such as `$ssl_client_cert`, is
-    /// malformed.
-    EscapedPem(HeaderName),
-    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS Application Load Balancer that verifies certificates.
-    AmznMtlsLeaf,
-}
-
-/// The element of `X-Forwarded-Client-Cert` that is used. Each proxy may add an element.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForwardedElement {
-    /// The only element. Several elements are malformed. Use it if the proxy replaces the header, as
-    /// Envoy does with `SANITIZE_SET`.
-    ///
-    /// A quoted value with an even number of backslashes before a quote is malformed, because proxies
-    /// differ in whether that quote ends the value.
-    Only,
-    /// The last element, which the nearest proxy has added (`APPEND_FORWARD`). The elements before it
-    /// are not used.
-    ///
-    /// Set it only if each trusted proxy adds an element or removes the header, for each request. With
-    /// `FORWARD_ONLY` and `ALWAYS_FORWARD_ONLY`, Envoy does neither.
-    ///
-    /// A header with a member `URI` or `DNS` is malformed. Envoy writes them without quotes, so a client
-    /// with a certificate for the URI `x,Hash=…` could add an element. Configure Envoy to send `cert`
-    /// only (`set_current_client_cert_details`).
-    Last,
 }
 
 /// The certificate of a TLS connection that ends in this process. Only its hash is kept.
@@ -126,19 +90,6 @@ impl PeerCertificate {
 impl fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerCertificate").finish_non_exhaustive()
-    }
-}
-
-impl CertificateSource {
-    /// Returns the header of the source.
-    fn header(&self) -> Option<HeaderName> {
-        match self {
-            Self::Tls => None,
-            Self::ClientCert => Some(HeaderName::from_static("client-cert")),
-            Self::ForwardedClientCert(_) => Some(HeaderName::from_static("x-forwarded-client-cert")),
-            Self::EscapedPem(name) => Some(name.clone()),
-            Self::AmznMtlsLeaf => Some(HeaderName::from_static("x-amzn-mtls-clientcert-leaf")),
-        }
     }
 }
 
@@ -234,29 +185,31 @@ pub(crate) struct CertificatePolicy {
 }
 
 impl CertificatePolicy {
-    /// Returns the certificate of a request, by its headers, its peer and its TLS connection.
+    /// Returns the certificate of a request, by its headers, its peer and its TLS connection. A header
+    /// is not decoded yet.
     pub(crate) fn read(
         &self,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         connection: Option<&PeerCertificate>,
-    ) -> Result<PresentedCertificate, MalformedCertificate> {
+        of_header: &HeaderCertificate,
+    ) -> PresentedCertificate {
         let Some(name) = &self.header else {
-            return Ok(match connection {
+            return match connection {
                 None => PresentedCertificate::Absent,
                 Some(certificate) => PresentedCertificate::Thumbprint(certificate.thumbprint),
-            });
+            };
         };
-        let Some(peer) = peer else { return Ok(PresentedCertificate::UnknownPeer) };
+        let Some(peer) = peer else { return PresentedCertificate::UnknownPeer };
         if !self.proxies.contain(peer) {
-            return Ok(PresentedCertificate::Absent);
+            return PresentedCertificate::Absent;
         }
         let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(PresentedCertificate::Absent),
-            (Some(value), None) => header::thumbprint(&self.settings.source, value.as_bytes())
-                .map(PresentedCertificate::Thumbprint),
+        let value = match (values.next(), values.next()) {
+            (None, _) => return PresentedCertificate::Absent,
+            (Some(value), None) => Ok(value),
             (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
-        }
+        };
+        PresentedCertificate::Header(of_header.of(&self.settings.source, value))
     }
 }

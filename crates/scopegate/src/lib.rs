@@ -206,7 +206,9 @@ mod published_vectors;
 pub mod fuzzing;
 
 #[cfg(feature = "http")]
-pub use certificate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
+pub use certificate::source::{CertificateSource, ForwardedElement};
+#[cfg(feature = "http")]
+pub use certificate::{ClientCertificates, PeerCertificate};
 pub use checks::course::CheckName;
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::accepted_issuers::AcceptedIssuers;

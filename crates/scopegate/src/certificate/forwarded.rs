@@ -1,9 +1,9 @@
 //! `X-Forwarded-Client-Cert` of Envoy: elements between commas, each with members between semicolons.
 //! A member is `Key=value` or `Key="value"`, with `\"` for a quote. Keys are read in any case.
 
-use crate::certificate::ForwardedElement;
 use crate::certificate::malformed::MalformedCertificate;
 use crate::certificate::pem::{self, hex_digit};
+use crate::certificate::source::ForwardedElement;
 use crate::certificate::thumbprint::of_der;
 
 /// The members of an element that name the certificate, as they are written.

@@ -3,7 +3,8 @@
 use scopegate_proto::base64url;
 
 use crate::certificate::malformed::MalformedCertificate;
-use crate::certificate::{CertificateSource, forwarded, pem, thumbprint};
+use crate::certificate::source::CertificateSource;
+use crate::certificate::{forwarded, pem, thumbprint};
 
 /// Maximum length of a header value in bytes. A certificate for a key of 8,192 bits takes about 4 KiB.
 pub(crate) const MAX_LENGTH: usize = 64 * 1024;
