@@ -87,7 +87,7 @@
 //! | the scheme `DPoP`, and a proof that is absent, invalid or used | 401, a `DPoP` challenge with `error="invalid_dpop_proof"` |
 //! | a DPoP proof without a valid nonce, if nonces are required | 401, `error="use_dpop_nonce"`, and a header `DPoP-Nonce` |
 //! | a bearer token, if DPoP is required | 401, a `DPoP` challenge without an `error` |
-//! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
+//! | a token that is bound to a certificate, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
 //! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
 //! | any token, while keys, its issuer, revocations, its status list or introspection are unavailable | 503, `Retry-After`, no challenge |
 //! | a DPoP proof, while the store of used proofs is full or unreachable | 503, `Retry-After`, no challenge |

@@ -4,6 +4,7 @@
 
 mod forwarded;
 mod header;
+pub(crate) mod header_certificate;
 pub(crate) mod malformed;
 mod pem;
 pub(crate) mod peer;
@@ -17,7 +18,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName};
 
-use crate::certificate::malformed::MalformedCertificate;
+use crate::certificate::header_certificate::HeaderCertificate;
 use crate::certificate::peer::PeerCertificate;
 use crate::certificate::proxies::TrustedProxies;
 use crate::certificate::source::CertificateSource;
@@ -54,9 +55,11 @@ use crate::log_limit::LogLimit;
 /// 1. The certificate comes from one [source](CertificateSource). Other headers are ignored.
 /// 2. A header counts only if a [trusted proxy](Self::trusted_proxies) has sent the request. From any
 ///    other address, the request has no certificate.
-/// 3. A header of a trusted proxy has exactly one value in the format of its source, of at most 64 KiB.
-///    Otherwise, a request with a token is rejected (400).
+/// 3. If the token is valid and bound to a certificate, the header is decoded. It has exactly one value
+///    in the format of its source, of at most 64 KiB. Otherwise, the request is rejected (400).
 /// 4. The hash of the certificate is the hash in the token. It is compared at each use of a token.
+///
+/// The header of a request whose token is not bound is not decoded, because it has no effect.
 ///
 /// The chain, the names and the lifetime of the certificate are not checked. RFC 8705 §3 only asks for
 /// the certificate of the token. TLS proves that the client has its private key.
@@ -162,26 +165,28 @@ pub(crate) struct CertificatePolicy {
 }
 
 impl CertificatePolicy {
-    /// Returns the certificate of a request, by its headers, its peer and its TLS connection.
+    /// Returns the certificate of a request, by its headers, its peer and its TLS connection. A header
+    /// is not decoded yet.
     pub(crate) fn read(
         &self,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         connection: Option<&PeerCertificate>,
-    ) -> Result<PresentedCertificate, MalformedCertificate> {
+        of_header: &HeaderCertificate,
+    ) -> PresentedCertificate {
         let Some(name) = &self.header else {
-            return Ok(match connection {
+            return match connection {
                 None => PresentedCertificate::Absent,
                 Some(certificate) => PresentedCertificate::Thumbprint(certificate.thumbprint),
-            });
+            };
         };
-        let Some(peer) = peer else { return Ok(PresentedCertificate::UnknownPeer) };
+        let Some(peer) = peer else { return PresentedCertificate::UnknownPeer };
         if !self.proxies.contain(peer) {
-            return Ok(PresentedCertificate::Absent);
+            return PresentedCertificate::Absent;
         }
-        let certificate = self.settings.source.read_from(name, headers)?;
-        Ok(certificate.map_or(PresentedCertificate::Absent, |certificate| {
-            PresentedCertificate::Thumbprint(certificate.thumbprint)
-        }))
+        match read::only_value(name, headers) {
+            None => PresentedCertificate::Absent,
+            Some(value) => PresentedCertificate::Header(of_header.of(&self.settings.source, value)),
+        }
     }
 }

@@ -30,7 +30,7 @@ use crate::decision::unverified::Unverified;
 /// | `unsupported_scheme` | rejected | 401 | the `Authorization` header has another scheme, or none |
 /// | `several_headers` | rejected | 400 | the request has several `Authorization` headers |
 /// | `not_one_token` | rejected | 400 | the scheme is not followed by one token |
-/// | `malformed_certificate` | rejected | 400 | a trusted proxy has sent a malformed header for the client certificate |
+/// | `malformed_certificate` | rejected | 400 | a token that is bound to a client certificate, and a malformed header of a trusted proxy for it |
 /// | `malformed` | rejected | 401 | the token is not a signed JWT in canonical form |
 /// | `unknown_issuer` | rejected | 401 | the token names no trusted issuer |
 /// | `unknown_key` | rejected | 401 | the issuer publishes no such key, or several that fit |

@@ -16,6 +16,8 @@ use scopegate_proto::json::JsonError;
 use scopegate_proto::jws::Part;
 use scopegate_proto::scope::Scopes;
 
+#[cfg(feature = "http")]
+use crate::certificate::malformed::MalformedCertificate;
 use crate::claims::token_ref::TokenRef;
 use crate::denied::Denied;
 use crate::dpop::error::DpopProofError;
@@ -39,6 +41,7 @@ use crate::token::numeric_date::NumericDate;
 ///   [`StatusUnavailable`](Error::StatusUnavailable),
 ///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable) and
 ///   [`IntrospectionUnavailable`](Error::IntrospectionUnavailable). The operator of the API must act.
+/// - 400 for a malformed certificate header of a trusted proxy. The operator must compare the formats.
 /// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown) and
 ///   [`IntrospectionMisconfigured`](Error::IntrospectionMisconfigured). The server, or its credentials at
 ///   the issuer, are misconfigured.
@@ -171,6 +174,10 @@ pub enum Error {
     /// The token is valid, and bound to another client certificate than that of the request
     /// (RFC 8705 §3).
     WrongCertificate,
+    /// The token is valid and bound to a client certificate, and the header with the request's certificate
+    /// is malformed. A trusted proxy has sent it.
+    #[cfg(feature = "http")]
+    MalformedCertificate(MalformedCertificate),
     /// The verifier requires tokens that are bound to a client certificate, and this one is not.
     NotCertificateBound,
     /// The token is valid and bound to a client certificate. The certificate comes from a header of a

@@ -52,7 +52,7 @@
 //! | a valid token that a rule of the application denies, whose claims do not fit its type, or that lacks a required user | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
 //! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
-//! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
+//! | a token that is bound to a certificate, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
 //! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
 //! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
 //! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
@@ -76,6 +76,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use crate::certificate::header_certificate::HeaderCertificate;
 pub use crate::certificate::malformed::MalformedCertificate;
 pub use crate::certificate::proxies::TrustedProxies;
 pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorization};

@@ -16,8 +16,9 @@ use crate::log::Log;
 use crate::{Call, Case, NoOp, READ, answer, builder, handler, request, signer};
 
 const BARE: &str = "route without layer";
-const ON_ROUTE: &str = "route with a no-op layer";
+pub(super) const ON_ROUTE: &str = "route with a no-op layer";
 const ON_HANDLER: &str = "route with a no-op layer on its handler";
+pub(super) const CACHED: &str = "layer, cached";
 
 pub(super) fn cases() -> Vec<Case> {
     let cached = || signer(Algorithm::RS256).caching_verifier();
@@ -31,8 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             ask(Router::new().route("/orders", get(handler.layer(NoOp))), &good(), 200, times)
         })
         .over(BARE),
-        Case::using_up("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times))
-            .over(ON_ROUTE),
+        Case::using_up(CACHED, move |times| ask(on_route(&cached()), &good(), 200, times)).over(ON_ROUTE),
         Case::using_up("layer, cached, observed", |times| ask(on_route(&observed()), &good(), 200, times))
             .over(ON_ROUTE),
         Case::using_up("layer, cached, with a log", move |times| {
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn on_route(verifier: &Verifier) -> Router {
+pub(super) fn on_route(verifier: &Verifier) -> Router {
     Router::new().route("/orders", get(handler).layer(RequireScope::new(verifier, READ)))
 }
 
@@ -94,8 +94,12 @@ fn good() -> Option<String> {
     Some(signer(Algorithm::RS256).token())
 }
 
-fn ask(mut router: Router, token: &Option<String>, status: u16, times: usize) -> Call {
-    let mut requests: Vec<Request<Body>> = (0..times).map(|_| request("/orders", token.as_deref())).collect();
+fn ask(router: Router, token: &Option<String>, status: u16, times: usize) -> Call {
+    send((0..times).map(|_| request("/orders", token.as_deref())).collect(), router, status)
+}
+
+/// Sends each request once.
+pub(super) fn send(mut requests: Vec<Request<Body>>, mut router: Router, status: u16) -> Call {
     Box::new(move || {
         let request = requests.pop().expect("as many as were said");
         assert_eq!(answer(&mut router, request), status);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::{Request, Uri};
-use scopegate::http::{Authorization, Credentials, RequestHead};
+use scopegate::http::{Authorization, Credentials, HeaderCertificate, RequestHead};
 
 use crate::authorize::connection;
 use crate::authorize::route::{Certificates, Route};
@@ -40,15 +40,24 @@ fn authorize_bound<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Autho
     if let Some(certificate) = &certificate {
         head = head.with_certificate(certificate);
     }
-    if route.certificates == Certificates::OfHeader
-        && let Some(address) = connection::peer_address(request.extensions())
-    {
-        head = head.with_peer_address(address);
-    }
     if let Some(issuers) = issuers {
         head = head.with_issuers(issuers);
     }
-    route.authorizer.authorize_head(head)
+    if route.certificates != Certificates::OfHeader {
+        return route.authorizer.authorize_head(head);
+    }
+    if let Some(address) = connection::peer_address(request.extensions()) {
+        head = head.with_peer_address(address);
+    }
+    let outer = request.extensions().get::<HeaderCertificate>().cloned();
+    let header_certificate = outer.unwrap_or_default();
+    let authorization = route.authorizer.authorize_head(head.with_header_certificate(&header_certificate));
+    // A pending decision decodes it later. Most requests need no entry, because their tokens are not
+    // bound.
+    if header_certificate.is_decoded() || matches!(authorization, Authorization::Pending(_)) {
+        request.extensions_mut().insert(header_certificate);
+    }
+    authorization
 }
 
 /// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for

@@ -95,6 +95,30 @@ async fn header_of_trusted_proxy_proves_certificate() {
 }
 
 #[tokio::test]
+#[cfg(feature = "test-util")]
+async fn nested_layers_decode_header_once() {
+    // MT08: valid, malformed, and of another certificate.
+    use scopegate::http::HeaderCertificate;
+
+    let (verifier, other) = (behind_envoy(), behind_envoy());
+    let router = router(&verifier).layer(OptionalToken::new(&verifier)).layer(RequireToken::new(&other));
+    let router = from_peer(router, "127.0.0.1:5000");
+    let decoded = async |token: &str, header: &str| {
+        let before = HeaderCertificate::decoded_in_thread();
+        let outcome = outcome(&send(&router, forwarded(with_token(get("/orders"), token), header)).await);
+        (outcome, HeaderCertificate::decoded_in_thread() - before)
+    };
+    let hash = format!("Hash={}", hex_hash());
+    assert_eq!(decoded(&bound(), &hash).await, ((200, "accepted"), 1));
+    assert_eq!(decoded(&bound(), &format!("Hash={}", "0".repeat(64))).await, ((401, "wrong_certificate"), 1));
+    assert_eq!(decoded(&bound(), "Hash=1").await, ((400, "malformed_certificate"), 1));
+    let unbound = client_token().compact();
+    for header in [&*hash, "Hash=1"] {
+        assert_eq!(decoded(&unbound, header).await, ((200, "accepted"), 0), "{header}");
+    }
+}
+
+#[tokio::test]
 async fn router_without_peer_address_is_misconfigured() {
     // MT06
     let router = router(&behind_envoy());

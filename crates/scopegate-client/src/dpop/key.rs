@@ -51,8 +51,8 @@ impl DpopKey {
     /// Returns [`ConfigError::InvalidKey`] if the string is not one such key. RSA keys are
     /// rejected: each proof contains the public key and a signature, which would take a kilobyte.
     pub fn from_pem(pem: &str) -> Result<Self, ConfigError> {
-        let expected = "a PKCS #8 key for P-256 or Ed25519, for DPoP";
-        let key = ProofKey::new(PrivateKey::from_pem(pem)?);
+        let key = PrivateKey::from_pem(pem).ok().and_then(ProofKey::new);
+        let expected = "one PKCS #8 key in PEM for P-256 or Ed25519, for DPoP";
         Ok(Self(Source::Fixed(Arc::new(key.ok_or(ConfigError::InvalidKey { expected })?))))
     }
 

@@ -4,12 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 use scopegate_proto::base64url;
+use scopegate_proto::client_auth::random_bytes;
 use serde_json::json;
 
 use crate::dpop::key::ProofKey;
 use crate::dpop::nonces::Nonce;
 use crate::error::proof::SignProofError;
-use scopegate_proto::client_auth::random_bytes;
 
 /// The request that a proof is for.
 pub(crate) struct ProvenRequest<'a> {

@@ -36,22 +36,13 @@ pub enum ConfigError {
     /// The setting is out of its range.
     #[non_exhaustive]
     OutOfRange { setting: &'static str, expected: &'static str, found: String },
-    /// The key is not a PKCS #8 private key for RS256 (2048 bits or more), ES256 or `EdDSA`.
+    /// The client authentication is invalid. The error names the part.
+    ClientAuthentication(ClientAuthError),
+    /// The key for DPoP proofs is not a private key that
+    /// [`DpopKey::from_pem`](crate::DpopKey::from_pem) accepts.
     #[non_exhaustive]
     InvalidKey { expected: &'static str },
-    /// The algorithm of assertions does not fit the type of the key.
-    #[non_exhaustive]
-    WrongAlgorithm { expected: &'static str, found: &'static str },
-    /// `client_assertion_type` is not an absolute URI (RFC 7521 §4.2).
-    #[non_exhaustive]
-    InvalidAssertionType { found: String },
-    /// The client id cannot be sent by this method.
-    #[non_exhaustive]
-    InvalidClientId { expected: &'static str, found: String },
-    /// The client secret cannot be sent by this method.
-    #[non_exhaustive]
-    InvalidClientSecret { expected: &'static str },
-    /// A certificate or its key is invalid.
+    /// A root certificate or the client certificate of TLS is invalid.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     /// Neither a token endpoint nor an issuer is set, see
@@ -82,22 +73,7 @@ impl From<InvalidScope> for ConfigError {
 
 impl From<ClientAuthError> for ConfigError {
     fn from(error: ClientAuthError) -> Self {
-        match error {
-            ClientAuthError::Empty { setting, .. } => Self::Empty { setting },
-            ClientAuthError::InvalidKey { expected, .. } => Self::InvalidKey { expected },
-            ClientAuthError::WrongAlgorithm { expected, found, .. } => {
-                Self::WrongAlgorithm { expected, found }
-            }
-            ClientAuthError::InvalidAssertionType { found, .. } => Self::InvalidAssertionType { found },
-            ClientAuthError::InvalidClientId { expected, found, .. } => {
-                Self::InvalidClientId { expected, found }
-            }
-            ClientAuthError::InvalidClientSecret { expected, .. } => Self::InvalidClientSecret { expected },
-            ClientAuthError::InvalidCertificate { setting, source, .. } => {
-                Self::InvalidCertificate { setting, source }
-            }
-            other => Self::InvalidCertificate { setting: "client authentication", source: other.into() },
-        }
+        Self::ClientAuthentication(error)
     }
 }
 
@@ -138,17 +114,8 @@ impl fmt::Display for ConfigError {
             Self::OutOfRange { setting, expected, found } => {
                 write!(f, "{setting}: expected {expected}, found {found}")
             }
+            Self::ClientAuthentication(error) => error.fmt(f),
             Self::InvalidKey { expected } => write!(f, "private key: expected {expected}"),
-            Self::WrongAlgorithm { expected, found } => {
-                write!(f, "algorithm {found} does not fit the private key: expected {expected}")
-            }
-            Self::InvalidAssertionType { found } => {
-                write!(f, "client_assertion_type: expected an absolute URI, found {found:?}")
-            }
-            Self::InvalidClientId { expected, found } => {
-                write!(f, "client id: expected {expected}, found {found:?}")
-            }
-            Self::InvalidClientSecret { expected } => write!(f, "client secret: expected {expected}"),
             Self::InvalidCertificate { setting, .. } => write!(f, "{setting} is invalid"),
             Self::NoTokenEndpoint => {
                 f.write_str("no token endpoint: call token_endpoint(), or issuer() to discover it")
@@ -162,6 +129,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::ClientAuthentication(error) => error.source(),
             Self::InvalidCertificate { source, .. } | Self::HttpClient { source } => Some(source.as_ref()),
             _ => None,
         }

@@ -10,7 +10,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use scopegate_client::{
-    ClientAuthentication, ClientCredentials, ConfigError, Error, PrivateKey, SigningAlgorithm,
+    ClientAuthError, ClientAuthentication, ClientCredentials, ConfigError, Error, PrivateKey,
+    SigningAlgorithm,
 };
 use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ async fn raw_basic_sends_id_and_secret_unencoded() {
     assert_eq!(request.body, "grant_type=client_credentials");
     let colon = ClientAuthentication::client_secret_basic_raw("a:b", "s");
     let built = ClientCredentials::builder(colon).issuer(ISSUER).build();
-    assert!(matches!(built, Err(ConfigError::InvalidClientId { .. })));
+    assert!(matches!(built, Err(ConfigError::ClientAuthentication(ClientAuthError::InvalidClientId { .. }))));
 }
 
 #[tokio::test]

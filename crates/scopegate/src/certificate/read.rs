@@ -1,6 +1,6 @@
 //! Reads the certificate of a request, from the header of its source or from a message.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::certificate::header;
 use crate::certificate::malformed::MalformedCertificate;
@@ -33,27 +33,22 @@ impl CertificateSource {
     /// Returns an error if the header has several values, or a value in another format or of more than
     /// 64 KiB. Reject such a request (400).
     pub fn read(&self, headers: &HeaderMap) -> Result<Option<PeerCertificate>, MalformedCertificate> {
-        match self.header() {
-            Some(name) => self.read_from(&name, headers),
-            None => Ok(None),
-        }
+        let Some(value) = self.header().and_then(|name| only_value(&name, headers)) else { return Ok(None) };
+        let thumbprint = header::thumbprint(self, value?.as_bytes())?;
+        Ok(Some(PeerCertificate { thumbprint }))
     }
+}
 
-    /// Reads the header with this name, which is that of the source.
-    pub(super) fn read_from(
-        &self,
-        name: &HeaderName,
-        headers: &HeaderMap,
-    ) -> Result<Option<PeerCertificate>, MalformedCertificate> {
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => {
-                let thumbprint = header::thumbprint(self, value.as_bytes())?;
-                Ok(Some(PeerCertificate { thumbprint }))
-            }
-            (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
-        }
+/// Returns the value of a header, if the request has it. Several values are malformed.
+pub(super) fn only_value<'h>(
+    name: &HeaderName,
+    headers: &'h HeaderMap,
+) -> Option<Result<&'h HeaderValue, MalformedCertificate>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(Ok(value)),
+        (Some(_), Some(_)) => Some(Err(MalformedCertificate::SeveralHeaders)),
     }
 }
 

@@ -1,8 +1,14 @@
 //! The check of a token's confirmation (`cnf`, RFC 7800): is it bound to a key or a certificate, and
 //! does the request prove that?
 
+#[cfg(feature = "http")]
+use std::sync::Arc;
+
 use scopegate_proto::base64url;
 use scopegate_proto::json::{JsonObject, string};
+
+#[cfg(feature = "http")]
+use crate::certificate::header_certificate::CertificateHeader;
 
 use crate::dpop::binding::Binding;
 use crate::error::Error;
@@ -18,7 +24,7 @@ pub(crate) enum Scheme {
 }
 
 /// The client certificate of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have certificates"))]
 pub(crate) enum PresentedCertificate {
     /// There is no request, or the verifier accepts no certificates.
@@ -29,6 +35,16 @@ pub(crate) enum PresentedCertificate {
     Absent,
     /// The SHA-256 hash of the certificate in DER.
     Thumbprint([u8; 32]),
+    /// The header of a trusted proxy, which is decoded for a bound token.
+    #[cfg(feature = "http")]
+    Header(Arc<CertificateHeader>),
+}
+
+impl PresentedCertificate {
+    /// Returns whether the request may have a certificate.
+    pub(crate) fn is_read(&self) -> bool {
+        !matches!(self, Self::NotRead)
+    }
 }
 
 /// A token as it was presented.
@@ -91,13 +107,19 @@ impl Bindings {
             CertificateBinding::Missing => return Err(Error::NotCertificateBound),
             CertificateBinding::To(expected) => expected,
         };
-        match certificate {
-            PresentedCertificate::Thumbprint(found) if found == expected => Ok(()),
-            PresentedCertificate::Thumbprint(_) => Err(Error::WrongCertificate),
-            PresentedCertificate::Absent => Err(Error::MissingCertificate),
-            PresentedCertificate::UnknownPeer => Err(Error::PeerAddressUnknown),
-            PresentedCertificate::NotRead => Err(Error::SenderConstrained { binding: PROVEN_BY_CERTIFICATE }),
-        }
+        let found = match certificate {
+            PresentedCertificate::Thumbprint(found) => *found,
+            #[cfg(feature = "http")]
+            PresentedCertificate::Header(header) => {
+                header.thumbprint().map_err(Error::MalformedCertificate)?
+            }
+            PresentedCertificate::Absent => return Err(Error::MissingCertificate),
+            PresentedCertificate::UnknownPeer => return Err(Error::PeerAddressUnknown),
+            PresentedCertificate::NotRead => {
+                return Err(Error::SenderConstrained { binding: PROVEN_BY_CERTIFICATE });
+            }
+        };
+        if found == *expected { Ok(()) } else { Err(Error::WrongCertificate) }
     }
 }
 

@@ -112,6 +112,8 @@ impl fmt::Display for Error {
             Self::WrongCertificate => {
                 f.write_str("the token is bound to another client certificate than that of the request")
             }
+            #[cfg(feature = "http")]
+            Self::MalformedCertificate(malformed) => fmt::Display::fmt(malformed, f),
             Self::NotCertificateBound => {
                 f.write_str("the token is not bound to a client certificate, expected `cnf` with `x5t#S256`")
             }

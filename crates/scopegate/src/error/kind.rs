@@ -25,6 +25,7 @@ use crate::error::Error;
 /// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
 /// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
 /// | `MissingCertificate`, `WrongCertificate`, `NotCertificateBound` | 401 | the client: use the certificate of the token, or get a token for it |
+/// | `MalformedCertificate` | 400 | the operator: the trusted proxy sends another format than that of the source |
 /// | `PeerAddressUnknown` | 500 | the operator: the server must provide the peer's address |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +94,9 @@ pub enum ErrorKind {
     MissingCertificate,
     /// The token is bound to another client certificate.
     WrongCertificate,
+    /// The token is bound to a client certificate, and a trusted proxy has sent a malformed header for
+    /// it.
+    MalformedCertificate,
     /// The verifier requires tokens that are bound to a client certificate.
     NotCertificateBound,
     /// The token is bound to a client certificate, and the sender of the certificate's header is
@@ -134,14 +138,16 @@ impl ErrorKind {
             Self::ReplayStoreUnavailable => "replay_store_unavailable",
             Self::MissingCertificate => "missing_certificate",
             Self::WrongCertificate => "wrong_certificate",
+            Self::MalformedCertificate => "malformed_certificate",
             Self::NotCertificateBound => "not_certificate_bound",
             Self::PeerAddressUnknown => "peer_address_unknown",
         }
     }
 
-    /// Returns the HTTP status of the response: 401, 403, 500 or 503.
+    /// Returns the HTTP status of the response: 400, 401, 403, 500 or 503.
     pub fn status(self) -> u16 {
         match self {
+            Self::MalformedCertificate => 400,
             Self::InsufficientScope | Self::UserRequired | Self::UnexpectedClaims | Self::Denied => 403,
             Self::Unavailable
             | Self::IssuerUnavailable
@@ -208,6 +214,8 @@ impl Error {
             Self::ProofRequired => ErrorKind::ProofRequired,
             Self::MissingCertificate => ErrorKind::MissingCertificate,
             Self::WrongCertificate => ErrorKind::WrongCertificate,
+            #[cfg(feature = "http")]
+            Self::MalformedCertificate(_) => ErrorKind::MalformedCertificate,
             Self::NotCertificateBound => ErrorKind::NotCertificateBound,
             Self::PeerAddressUnknown => ErrorKind::PeerAddressUnknown,
             Self::InvalidProof(DpopProofError::Replayed) => ErrorKind::ProofReplayed,

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 
-use crate::certificate::malformed::MalformedCertificate;
+use crate::certificate::header_certificate::HeaderCertificate;
 use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
@@ -93,7 +93,7 @@ impl Authorizer {
     /// # let _ = decide;
     /// ```
     pub fn authorize_head(&self, head: RequestHead<'_>) -> Authorization {
-        let RequestHead { headers, target, peer_address, certificate, issuers } = head;
+        let RequestHead { headers, target, peer_address, certificate, header_certificate, issuers } = head;
         let credentials = Credentials::from_headers(headers);
         let is_accepted = match credentials {
             Credentials::Bearer(_) => true,
@@ -101,10 +101,11 @@ impl Authorizer {
             _ => false,
         };
         let certificate = match self.verifier.certificates().filter(|_| is_accepted) {
-            Some(policy) => match policy.read(headers, peer_address, certificate) {
-                Ok(certificate) => certificate,
-                Err(malformed) => return malformed_certificate(malformed, credentials),
-            },
+            Some(policy) => {
+                let of_this_call = HeaderCertificate::default();
+                let of_header = header_certificate.unwrap_or(&of_this_call);
+                policy.read(headers, peer_address, certificate, of_header)
+            }
             None => PresentedCertificate::NotRead,
         };
         match (credentials, target) {
@@ -176,16 +177,6 @@ impl Authorization {
             Self::Pending(pending) => pending.wait(authorizer).await,
         }
     }
-}
-
-#[cold]
-fn malformed_certificate(malformed: MalformedCertificate, credentials: Credentials<'_>) -> Authorization {
-    let how = MalformedCredentials::ClientCertificate(malformed);
-    let rejection = Rejection::new(RejectionReason::Malformed(how));
-    Authorization::Ready(Err(match credentials {
-        Credentials::Dpop(_) => rejection.in_scheme(Scheme::Dpop),
-        _ => rejection,
-    }))
 }
 
 /// Returns the only `DPoP` header (RFC 9449 §4.3, point 1).

@@ -8,7 +8,6 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::certificate::malformed::MalformedCertificate;
 use crate::http::credentials::bearer::PresentedToken;
 
 /// The credentials of a request.
@@ -36,8 +35,6 @@ pub enum MalformedCredentials {
     SeveralHeaders,
     /// The scheme is not followed by spaces and exactly one token.
     NotOneToken,
-    /// A trusted proxy has sent a malformed header for the client certificate.
-    ClientCertificate(MalformedCertificate),
 }
 
 impl<'a> Credentials<'a> {
@@ -57,7 +54,6 @@ impl fmt::Display for MalformedCredentials {
         match self {
             Self::SeveralHeaders => f.write_str("expected one Authorization header, found several"),
             Self::NotOneToken => f.write_str("expected the scheme, a space and one token"),
-            Self::ClientCertificate(malformed) => fmt::Display::fmt(malformed, f),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Uri};
 
+use crate::certificate::header_certificate::HeaderCertificate;
 use crate::certificate::peer::PeerCertificate;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 
@@ -18,13 +19,21 @@ pub struct RequestHead<'a> {
     pub(super) target: Option<(&'a Method, &'a Uri)>,
     pub(super) peer_address: Option<IpAddr>,
     pub(super) certificate: Option<&'a PeerCertificate>,
+    pub(super) header_certificate: Option<&'a HeaderCertificate>,
     pub(super) issuers: Option<AcceptedIssuers>,
 }
 
 impl<'a> RequestHead<'a> {
     /// Creates the head of a request with these headers.
     pub fn new(headers: &'a HeaderMap) -> Self {
-        Self { headers, target: None, peer_address: None, certificate: None, issuers: None }
+        Self {
+            headers,
+            target: None,
+            peer_address: None,
+            certificate: None,
+            header_certificate: None,
+            issuers: None,
+        }
     }
 
     /// Adds the method and the URI, as the request arrived, before a router removes a part of the path.
@@ -47,6 +56,12 @@ impl<'a> RequestHead<'a> {
     /// [`Tls`](crate::CertificateSource::Tls) is the source.
     pub fn with_certificate(self, certificate: &'a PeerCertificate) -> Self {
         Self { certificate: Some(certificate), ..self }
+    }
+
+    /// Adds the certificate of the header, so that several decisions about one request decode the
+    /// header once. Pass a `HeaderCertificate::default()` to the first of them.
+    pub fn with_header_certificate(self, certificate: &'a HeaderCertificate) -> Self {
+        Self { header_certificate: Some(certificate), ..self }
     }
 
     /// Accepts only tokens of these issuers, as

@@ -40,12 +40,12 @@ pub enum RejectionReason {
     NoCredentials,
     /// The `Authorization` header has an unsupported scheme, or none: 401.
     UnsupportedScheme,
-    /// The request has several `Authorization` headers, a `Bearer` that is not one token, or a
-    /// malformed header for the client certificate: 400.
+    /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
     /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
     /// keys or introspection are unavailable, or a source of revocations is too old: 503. The server is
-    /// misconfigured, or the issuer rejects the credentials of this API: 500.
+    /// misconfigured, or the issuer rejects the credentials of this API: 500. The token is bound, and the
+    /// header with the client certificate is malformed: 400.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -127,7 +127,6 @@ impl Rejection {
             RejectionReason::UnsupportedScheme => "unsupported_scheme",
             RejectionReason::Malformed(MalformedCredentials::SeveralHeaders) => "several_headers",
             RejectionReason::Malformed(MalformedCredentials::NotOneToken) => "not_one_token",
-            RejectionReason::Malformed(MalformedCredentials::ClientCertificate(_)) => "malformed_certificate",
             RejectionReason::Token(error) => error.kind().as_str(),
             RejectionReason::Denied(denied) => denied.reason(),
         }
@@ -149,7 +148,7 @@ impl Rejection {
     /// - its issuer is not accepted for this request: 401, `wrong_issuer`,
     /// - the DPoP proof of the request is rejected or cannot be recorded. The token may be stolen,
     /// - the token is bound to another certificate than that of the request, or to none although one is
-    ///   required,
+    ///   required, or the header with the certificate is malformed: 400,
     /// - the token is introspected, bound to a key, and presented without a proof.
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
@@ -192,10 +191,8 @@ impl Rejection {
             RejectionReason::NoCredentials
             | RejectionReason::UnsupportedScheme
             | RejectionReason::Token(Error::ProofRequired) => Kind::NoCredentials,
-            RejectionReason::Malformed(MalformedCredentials::ClientCertificate(_)) => {
-                Kind::MalformedCertificate
-            }
             RejectionReason::Malformed(_) => Kind::Malformed,
+            RejectionReason::Token(Error::MalformedCertificate(_)) => Kind::MalformedCertificate,
             RejectionReason::Token(Error::PeerAddressUnknown | Error::IntrospectionMisconfigured { .. }) => {
                 Kind::Misconfigured
             }

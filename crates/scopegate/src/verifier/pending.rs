@@ -105,8 +105,8 @@ impl PendingVerification {
 
     fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
         let Presented { token, scheme, certificate } = token;
-        let certificate = Some(certificate).filter(|found| **found != PresentedCertificate::NotRead);
-        let certificate = certificate.map(|certificate| Box::new(*certificate));
+        let certificate = Some(certificate).filter(|found| found.is_read());
+        let certificate = certificate.map(|certificate| Box::new(certificate.clone()));
         Self { verifier: verifier.clone(), token: token.into(), scheme, certificate, state }
     }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use scopegate_client::{
-    AssertionSource, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConfigError, Error,
-    Secret,
+    AssertionSource, ClientAuthError, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder,
+    ConfigError, Error, Secret,
 };
 
 use crate::recorder::{Recorder, reply, token};
@@ -163,11 +163,15 @@ async fn invalid_source_is_a_config_error() {
     assert!(at(&server, source().with_type(JWT_SPIFFE)).build().is_ok());
     for kind in ["", "jwt-spiffe", "urn:x#fragment"] {
         let error = at(&server, source().with_type(kind)).build().unwrap_err();
-        assert!(matches!(error, ConfigError::InvalidAssertionType { .. }), "{kind}");
+        assert!(
+            matches!(error, ConfigError::ClientAuthentication(ClientAuthError::InvalidAssertionType { .. })),
+            "{kind}"
+        );
         let expected = format!("client_assertion_type: expected an absolute URI, found {kind:?}");
         assert_eq!(error.to_string(), expected);
     }
-    assert!(matches!(at(&server, AssertionSource::file("")).build(), Err(ConfigError::Empty { .. })));
+    let error = at(&server, AssertionSource::file("")).build().unwrap_err();
+    assert!(matches!(error, ConfigError::ClientAuthentication(ClientAuthError::Empty { .. })), "{error:?}");
 }
 
 #[tokio::test]

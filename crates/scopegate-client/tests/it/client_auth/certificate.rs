@@ -10,7 +10,9 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{CertificateParams, KeyPair};
-use scopegate_client::{ClientAuthentication, ClientCredentials, ConfigError, PrivateKey, SigningAlgorithm};
+use scopegate_client::{
+    ClientAuthError, ClientAuthentication, ClientCredentials, ConfigError, PrivateKey, SigningAlgorithm,
+};
 use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
@@ -81,7 +83,11 @@ async fn algorithm_of_other_key_type_is_config_error() {
             match build(key.clone().with_algorithm(algorithm)) {
                 Ok(_) => assert_eq!(n, fits, "{algorithm}"),
                 Err(error) => {
-                    assert!(n != fits && matches!(error, ConfigError::WrongAlgorithm { .. }), "{error:?}");
+                    let is_wrong = matches!(
+                        error,
+                        ConfigError::ClientAuthentication(ClientAuthError::WrongAlgorithm { .. })
+                    );
+                    assert!(n != fits && is_wrong, "{error:?}");
                     let expected = format!("algorithm {algorithm} does not fit the private key: expected ");
                     assert!(error.to_string().starts_with(&expected), "{error}");
                 }
@@ -127,7 +133,10 @@ async fn certificate_of_another_key_is_a_config_error() {
             assert!(
                 matches!(
                     error,
-                    ConfigError::InvalidCertificate { setting: "certificate of the private key", .. }
+                    ConfigError::ClientAuthentication(ClientAuthError::InvalidCertificate {
+                        setting: "certificate of the private key",
+                        ..
+                    })
                 ),
                 "{error:?}"
             );

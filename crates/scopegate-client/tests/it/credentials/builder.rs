@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use scopegate_client::{
-    AddToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConfigError,
+    AddToken, ClientAuthError, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConfigError,
 };
 
 const ENDPOINT: &str = "https://issuer.example/token";
@@ -50,7 +50,8 @@ async fn client_without_id_or_secret_is_rejected() {
         let client = ClientAuthentication::client_secret_post(id, secret);
         let built = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build();
         assert_eq!(built.is_ok(), good);
-        assert!(good || matches!(built, Err(ConfigError::Empty { .. })));
+        let is_empty = matches!(built, Err(ConfigError::ClientAuthentication(ClientAuthError::Empty { .. })));
+        assert!(good || is_empty);
     }
 }
 
@@ -126,7 +127,8 @@ async fn invalid_certificates_are_rejected() {
     // E25
     let client = ClientAuthentication::tls_client_auth("report", "no certificate: s3cret");
     let error = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build().unwrap_err();
-    assert!(matches!(error, ConfigError::InvalidCertificate { .. }));
+    assert!(matches!(error, ConfigError::ClientAuthentication(ClientAuthError::InvalidCertificate { .. })));
+    assert!(error.source().is_some());
     assert!(!format!("{error:?} {error}").contains("s3cret"));
     let error = at(ENDPOINT).root_certificates("no certificate").build().unwrap_err();
     assert!(matches!(error, ConfigError::Empty { setting: "root certificate", .. }), "{error:?}");

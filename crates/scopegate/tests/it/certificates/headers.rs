@@ -1,7 +1,7 @@
 //! The headers of proxies: their trusted senders, and their formats.
 
-use scopegate::ForwardedElement;
-use scopegate::http::{MalformedCertificate, MalformedCredentials, RejectionReason};
+use scopegate::http::{MalformedCertificate, RejectionReason};
+use scopegate::{Error, ForwardedElement};
 
 use super::*;
 
@@ -29,7 +29,9 @@ fn outcome(source: CertificateSource, name: &str, value: &str) -> (u16, &'static
 fn malformed(source: CertificateSource, name: &str, value: &str) -> MalformedCertificate {
     let rejection = sent().header(name, value).decided(&accepting(source)).unwrap_err();
     assert_eq!((rejection.status().as_u16(), rejection.reason_code()), (400, "malformed_certificate"));
-    let RejectionReason::Malformed(MalformedCredentials::ClientCertificate(how)) = rejection.reason() else {
+    // The token is valid, and a trusted proxy has let it through.
+    assert_eq!(rejection.claims().and_then(Claims::client_id), Some(CLIENT));
+    let RejectionReason::Token(Error::MalformedCertificate(how)) = rejection.reason() else {
         panic!("{rejection:?}")
     };
     *how
@@ -45,11 +47,21 @@ fn header_counts_from_trusted_peer_only() {
     for peer in [STRANGER, "11.0.0.5", "::1", "::10.0.0.5", "fd00::10.0.0.5"] {
         assert_eq!(sent.clone().from(peer).outcome(&verifier), (401, "missing_certificate"), "{peer}");
     }
-    // The header of a stranger is not read.
+}
+
+#[test]
+fn malformed_header_concerns_bound_tokens_only() {
+    // MT04, MT08: a malformed header is never an absent one.
     let verifier = accepting(CertificateSource::ClientCert);
+    let bound = sent().header(CLIENT_CERT, "garbage");
     let unbound = Sent::new(&unbound()).header(CLIENT_CERT, "garbage");
-    assert_eq!(unbound.clone().from(STRANGER).outcome(&verifier), (200, "accepted"));
-    assert_eq!(unbound.from(PROXY).outcome(&verifier), (400, "malformed_certificate"));
+    assert_eq!(bound.clone().from(PROXY).outcome(&verifier), (400, "malformed_certificate"));
+    assert_eq!(bound.from(STRANGER).outcome(&verifier), (401, "missing_certificate"));
+    assert_eq!(unbound.clone().from(PROXY).outcome(&verifier), (200, "accepted"));
+    assert_eq!(unbound.from(STRANGER).outcome(&verifier), (200, "accepted"));
+    // The token comes first: it is rejected, whatever the header.
+    let expired = bound_to_certificate(&CERTIFICATE).expired().compact();
+    assert_eq!(Sent::new(&expired).header(CLIENT_CERT, "garbage").outcome(&verifier), (401, "expired"));
 }
 
 #[test]
