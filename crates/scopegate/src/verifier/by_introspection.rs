@@ -96,7 +96,7 @@ impl Verifier {
         if let Err(error) = self.0.hooks.check_revocation(&claims, || now) {
             return Lookup::Decided(Err(error));
         }
-        let issuer = self.trusted().snapshot().get(claims.issuer());
+        let issuer = self.trusted().get_named(claims.issuer(), now);
         let issuer = issuer.filter(|issuer| issuer.introspects(Tokens::VerifiedJwts));
         match (issuer, OpaqueToken::parse(token)) {
             (Some(issuer), Ok(token)) => self.ask(token, Origin::Verified, issuer, now, Some(claims)),
