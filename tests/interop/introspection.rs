@@ -12,7 +12,7 @@ use crate::callers::authentication;
 use crate::column::Column;
 use crate::installed::Installed;
 use crate::outcome::{Outcome, Trouble, YES, ensure};
-use crate::server::{Fault, Server, Wanted};
+use crate::server::{Binding, Fault, Server, Wanted};
 use crate::servers::{Glewlwyd, OidcProvider, PLAIN};
 use crate::table::Table;
 
@@ -32,9 +32,6 @@ struct Endpoints {
     introspection_endpoint: String,
     revocation_endpoint: String,
 }
-
-/// The word for JWTs that the endpoint does not know.
-const INACTIVE: &str = "inactive";
 
 pub(crate) async fn table(installed: &Installed) -> Table {
     let provider = async {
@@ -77,12 +74,12 @@ async fn column<S: Server>(scene: &Scene<'_, S>) -> Column {
     column.put("a token for another API: 401", another_api(scene)).await;
     column.put("an invented token: 401", invented(scene)).await;
     column.put("a revoked token: 401", revoked(scene)).await;
-    // oidc-provider rejects the introspection of its JWTs.
-    if !scene.opaque {
-        column
-            .put("a JWT that is verified first: 200, and 401 once it is revoked", verified_jwt(scene))
-            .await;
-    }
+    column.put("a JWT that is verified first: 200, and 401 once it is revoked", verified_jwt(scene)).await;
+    column.put("a token that is bound to a key, without a proof: 401", bound(scene)).await;
+    column.put("a signed response (RFC 9701): 200", signed(scene)).await;
+    column.put("a signed response about a token for another API: 401", signed_for_another_api(scene)).await;
+    column.put("a signed response about a revoked token: 401", signed_and_revoked(scene)).await;
+    column.put("a signed response as a token: 401", signed_as_token(scene)).await;
     let accounts = &scene.accounts;
     column.put("the API authenticates by `client_secret_basic`", authenticated(scene, &accounts.basic)).await;
     let encoded = authenticated(scene, &accounts.basic_encoded);
@@ -115,6 +112,13 @@ impl<'s, S: Server> Scene<'s, S> {
     /// Starts an API that accepts tokens by introspection alone.
     async fn api(&self, account: &Account) -> Result<Api, Trouble> {
         let issuer = Issuer::opaque(self.server.issuer(), self.introspection(account)?)?.audience(API);
+        Api::trusting(if self.opaque { issuer } else { issuer.introspect_jwts() }).await
+    }
+
+    /// Starts an API that accepts signed responses only. Their keys are in the server's metadata.
+    async fn api_with_signed_responses(&self) -> Result<Api, Trouble> {
+        let introspection = self.introspection(&self.accounts.post)?.signed_responses();
+        let issuer = Issuer::opaque(self.server.issuer(), introspection)?.audience(API);
         Api::trusting(if self.opaque { issuer } else { issuer.introspect_jwts() }).await
     }
 
@@ -169,18 +173,67 @@ async fn revoked<S: Server>(scene: &Scene<'_, S>) -> Outcome {
 }
 
 async fn verified_jwt<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    if scene.opaque {
+        return Err(Trouble::cannot("it does not introspect its JWTs"));
+    }
     let introspection = scene.introspection(&scene.accounts.post)?;
     let api = Api::trusting(scene.server.trusted()?.and_introspect(introspection)).await?;
     let token = scene.server.token(Wanted::default()).await?;
-    let answer = api.get(&token).await?;
-    if scene.opaque {
-        // It does not store its JWTs, so none is active.
-        ensure!(answer.status == 401, "{}", answer.status);
-        return Ok(INACTIVE);
-    }
-    ensure!(answer.status == 200, "{}: {:?}", answer.status, api.reason(&token));
+    api.accepts(&token).await?;
     scene.revoke(&token).await?;
     refused(&api, &token).await
+}
+
+async fn bound<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    let api = scene.api(&scene.accounts.post).await?;
+    api.accepts(&scene.token(Wanted::default()).await?).await?;
+    let token = scene.token(Wanted { binding: Some(Binding::Dpop), ..Wanted::default() }).await?;
+    refused(&api, &token).await
+}
+
+async fn signed<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    let api = scene.api_with_signed_responses().await?;
+    api.accepts(&scene.token(Wanted::default()).await?).await?;
+    Ok(YES)
+}
+
+/// The response must be for this API, and not for the audience of the token (RFC 9701 §5).
+async fn signed_for_another_api<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    let api = scene.api_with_signed_responses().await?;
+    let token = scene.token(Wanted { resource: Some(ANOTHER_API), ..Wanted::default() }).await?;
+    match api.get(&token).await?.status {
+        401 => refused(&api, &token).await,
+        503 => Ok("503: the response is for the other API"),
+        other => Err(Trouble::failed(other.to_string())),
+    }
+}
+
+async fn signed_and_revoked<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    let api = scene.api_with_signed_responses().await?;
+    let token = scene.token(Wanted::default()).await?;
+    api.accepts(&token).await?;
+    scene.revoke(&token).await?;
+    // A response with the status 400 decides nothing.
+    match api.get(&token).await?.status {
+        401 => refused(&api, &token).await,
+        503 => Ok("503: the server responds with 400"),
+        other => Err(Trouble::failed(other.to_string())),
+    }
+}
+
+async fn signed_as_token<S: Server>(scene: &Scene<'_, S>) -> Outcome {
+    let token = scene.token(Wanted::default()).await?;
+    let Account { id, proof: Proof::Post { secret } } = &scene.accounts.post else {
+        return Err(Trouble::failed("the usual client has no secret"));
+    };
+    let form = [("token", token.as_str()), ("client_id", id), ("client_secret", secret)];
+    let request = scene.http.post(&scene.endpoints.introspection_endpoint).form(&form);
+    let response = request.header("accept", "application/token-introspection+jwt").send().await?;
+    let response = response.error_for_status()?.text().await?;
+    let verifies = Api::trusting(scene.server.trusted()?).await?;
+    verifies.accepts(&scene.server.token(Wanted::default()).await?).await?;
+    verifies.rejects(&response, "WrongType").await?;
+    refused(&scene.api(&scene.accounts.post).await?, &response).await
 }
 
 async fn authenticated<S: Server>(scene: &Scene<'_, S>, account: &Account) -> Outcome {
@@ -189,7 +242,7 @@ async fn authenticated<S: Server>(scene: &Scene<'_, S>, account: &Account) -> Ou
     match answer.status {
         200 => Ok(YES),
         // The wrong audience of assertions is a disagreement about RFC 7523 §3.
-        500 => Ok("the server refuses"),
+        500 => Ok("the server rejects"),
         other => Err(Trouble::failed(other.to_string())),
     }
 }

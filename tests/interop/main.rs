@@ -31,6 +31,7 @@ mod introspection;
 mod judges;
 mod oracle;
 
+mod part;
 mod template;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ use column::Column;
 use installed::Installed;
 use outcome::Trouble;
 use page::Page;
+use part::Part;
 use table::Table;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,11 +51,10 @@ const PATIENCE: Duration = Duration::from_secs(1_200);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let folder = std::env::args_os().nth(1).expect("the folder that the others are installed in");
-    let write = std::env::args().any(|argument| argument == "--write");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     // The started programs are stopped in every case.
     let ended = tokio::select! {
-        ended = tokio::time::timeout(PATIENCE, Box::pin(run(Path::new(&folder), write))) => ended,
+        ended = tokio::time::timeout(PATIENCE, Box::pin(run(&arguments))) => ended,
         () = told_to_stop() => Ok(Err(Trouble::failed("told to stop"))),
     };
     match ended.unwrap_or_else(|_| Err(Trouble::failed("has not come to an end in time"))) {
@@ -65,16 +66,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
-    let installed = Installed::at(folder)?;
-    let mut tables = vec![Box::pin(servers::table(&installed)).await];
-    tables.extend(Box::pin(callers::tables(&installed)).await?);
-    tables.push(Box::pin(bound::table(&installed)).await);
-    tables.push(Box::pin(dpop::table(&installed)).await?);
-    tables.push(Box::pin(judges::table(&installed)).await?);
-    tables.push(Box::pin(introspection::table(&installed)).await);
-    tables.push(Box::pin(oracle::table(&installed)).await?);
-    tables.push(Box::pin(template::table(&installed)).await);
+async fn run(arguments: &[String]) -> Result<ExitCode, Trouble> {
+    let folder = arguments.first().ok_or(Trouble::failed("expected the folder of the installed programs"))?;
+    let write = arguments.iter().any(|argument| argument == "--write");
+    let installed = Installed::at(Path::new(folder))?;
+    let mut tables = Vec::new();
+    for part in Part::of_arguments(arguments)? {
+        tables.extend(part.tables(&installed).await?);
+    }
 
     let mut page = Page::read()?;
     for table in &tables {

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod opaque_tokens;
+mod own_tokens;
 pub(crate) mod registry;
 pub(crate) mod replay_cache;
 pub(crate) mod revoked;

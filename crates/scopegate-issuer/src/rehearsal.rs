@@ -27,14 +27,15 @@ use crate::pool::Pool;
 /// unavailable. You pass a function that presents a token and returns whether it was accepted. The
 /// API can be a router in this process or a service on a socket.
 ///
-/// 1. Each caller presents a new token. If the event changes keys, it also presents an earlier
-///    token.
+/// 1. Each caller presents a new token. If the event changes keys or revokes tokens, it also presents
+///    an earlier token.
 /// 2. When each caller has its responses, the event happens. Later responses are counted.
 /// 3. The callers continue for the [duration](Self::duration), with an [interval](Self::interval)
 ///    between requests. Then the rehearsal waits for open requests, so give your client a timeout.
 ///
 /// A request is valid if its token is signed by the current signing key, or by a key that was not
-/// removed. If a key is removed during a request, the response to its token is not counted.
+/// removed, and if the issuer has not revoked it. If a key is removed during a request, the response
+/// to its token is not counted.
 ///
 /// ```
 /// use scopegate_issuer::{Event, LocalIssuer, Rehearsal};
@@ -95,6 +96,26 @@ use crate::pool::Pool;
 /// # rehearsal.play(scopegate_issuer::Event::Outage, is_accepted).await; }
 /// ```
 ///
+/// # Introspection
+///
+/// If the API asks the issuer about each token (RFC 7662), let the callers send [opaque
+/// tokens](Self::opaque_tokens):
+///
+/// ```
+/// # use scopegate_issuer::{Event, LocalIssuer, Rehearsal};
+/// # async fn rehearse(issuer: LocalIssuer, is_accepted: impl Fn(String) -> std::future::Ready<bool> + Send + Sync + Clone + 'static) {
+/// for event in Event::INTROSPECTION {
+///     let report = Rehearsal::new(&issuer).opaque_tokens().play(event, is_accepted.clone()).await;
+///     println!("{report}");
+///     issuer.trigger(Event::IntrospectionRecovery);
+/// }
+/// # }
+/// ```
+///
+/// Each request has a new token, which the API cannot have cached. With
+/// [`TokenRevoked`](Event::TokenRevoked), the report has the time until the API rejects the revoked
+/// token.
+///
 /// # Caveats
 ///
 /// A resource server fetches keys on its own schedule. To observe a fault or a removed key,
@@ -112,6 +133,14 @@ pub struct Rehearsal {
     interval: Duration,
     duration: Duration,
     token: Arc<dyn Fn(Mint) -> Mint + Send + Sync>,
+    form: Form,
+}
+
+/// The form of the callers' tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Jwt,
+    Opaque,
 }
 
 impl Rehearsal {
@@ -128,6 +157,7 @@ impl Rehearsal {
             interval: Duration::from_millis(1),
             duration: Duration::from_secs(2),
             token: Arc::new(|mint| mint),
+            form: Form::Jwt,
         }
     }
 
@@ -165,6 +195,13 @@ impl Rehearsal {
         self
     }
 
+    /// Makes the callers present [opaque tokens](Pool::opaque_token) instead of JWTs. A new token is
+    /// forgotten by the issuer after its response.
+    pub fn opaque_tokens(mut self) -> Self {
+        self.form = Form::Opaque;
+        self
+    }
+
     /// Plays the event. `is_accepted` presents a token to the resource server, and returns whether
     /// it was accepted.
     ///
@@ -176,12 +213,13 @@ impl Rehearsal {
         P: Fn(String) -> F + Send + Sync + 'static,
         F: Future<Output = bool> + Send + 'static,
     {
-        let earlier = event.changes_keys().then(|| self.mint());
+        let has_earlier = event.changes_keys() || event.ends_earlier_tokens();
+        let earlier = has_earlier.then(|| self.mint());
         self.prepare(event).await;
         let stage = Arc::new(Stage {
             rehearsal: self.clone(),
             event,
-            earlier,
+            earlier: earlier.clone(),
             is_accepted,
             ready: Barrier::new(self.callers + 1),
             time: watch::Sender::new(Time::Before),
@@ -194,8 +232,12 @@ impl Rehearsal {
 
         unless_one_panics(&mut callers, stage.ready.wait()).await;
         let fetches_before = self.pool.jwks_fetches();
+        let introspections_before = self.pool.introspection_requests();
         stage.time.send_replace(Time::During);
-        self.pool.trigger(event);
+        match (event, &earlier) {
+            (Event::TokenRevoked, Some(token)) => self.pool.revoke_token(token),
+            _ => self.pool.trigger(event),
+        }
         let begin = Instant::now();
         stage.time.send_replace(Time::After(begin));
         unless_one_panics(&mut callers, sleep(self.duration)).await;
@@ -214,6 +256,7 @@ impl Rehearsal {
             first_rejected_after: tally.first_rejected,
             last_rejected_after: tally.last_rejected,
             fetches: self.pool.jwks_fetches() - fetches_before,
+            introspections: self.pool.introspection_requests() - introspections_before,
             removed_key_rejected_after: tally.last_removed_rejected.filter(|_| all_rejected),
         }
     }
@@ -225,7 +268,18 @@ impl Rehearsal {
     }
 
     fn mint(&self) -> String {
-        (self.token)(self.pool.mint()).sign()
+        let mint = (self.token)(self.pool.mint());
+        match self.form {
+            Form::Jwt => mint.sign(),
+            Form::Opaque => self.pool.opaque_token(&mint),
+        }
+    }
+
+    /// Forgets an opaque token, because a pool has room for 10,000.
+    fn forget(&self, token: &str) {
+        if self.form == Form::Opaque {
+            self.pool.forget_opaque_token(token);
+        }
     }
 }
 

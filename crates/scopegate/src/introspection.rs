@@ -7,6 +7,8 @@ mod accepted;
 mod budget;
 mod call;
 mod circuit;
+mod circuits;
+mod class;
 mod endpoint;
 mod failure;
 mod freshness;
@@ -80,8 +82,10 @@ use crate::keys::fetch::transport::Transport;
 /// - A rejected token is remembered for 5 s, without a call.
 /// - After five consecutive failures, requests fail at once. Every 2 s, one call probes the
 ///   endpoint. A response that may concern one token only, such as another 403, is no failure,
-///   unless five tokens that were accepted before get one.
-/// - At most 4,096 requests wait, and at most 1,024 of them for one token.
+///   unless five tokens that were accepted before get one. Failures for tokens that were not
+///   accepted before suspend the calls for such tokens only.
+/// - At most 4,096 requests wait for known tokens, and 4,096 for others. At most 1,024 of them wait
+///   for one token.
 /// - Results are [cached](Self::cache_capacity) by digests. An invalid token evicts none. 131,072
 ///   accepted tokens or more are known without their results.
 #[derive(Clone)]

@@ -8,7 +8,7 @@
 //! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens, which tests can change |
 //! | [`Proof`], [`bound_to`], [`thumbprint`] | | DPoP proofs, and tokens that are bound to a key |
 //! | [`assert_rejected!`] | | the error of an invalid token |
-//! | [`pass`], [`poll_once`] | | virtual time for tests that use real sockets |
+//! | [`pass`], [`StillClock`], [`poll_once`] | | virtual time for tests that use real sockets |
 //! | [`bearer`] | | the value of an `Authorization` header |
 //! | [`with_causes`] | | an error and its causes as one line |
 //! | `cognito_verifier`, `verifier_for_audience`, … | `verifier` | verifiers that accept these tokens |
@@ -44,7 +44,7 @@ pub use names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
 pub use proofs::{Proof, bound_to, certificate_thumbprint, thumbprint, token_hash};
 #[cfg(feature = "server")]
 pub use server::{listen, read_request, response, serve, serve_on};
-pub use time::{pass, poll_once};
+pub use time::{StillClock, pass, poll_once};
 #[cfg(feature = "tls")]
 pub use tls::{Authority, TlsListener};
 pub use tokens::{Token, bearer, client_token, cognito_token, rfc9068_token};

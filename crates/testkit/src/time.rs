@@ -18,6 +18,32 @@ pub async fn pass(time: Duration) {
     tokio::task::yield_now().await;
 }
 
+/// A clock that only the test moves, until it is dropped. Sockets are waited for as usual, so a slow
+/// machine changes no result.
+///
+/// A paused clock of tokio would jump to the next timer while a response is on its way. It does not
+/// as long as a blocking task runs.
+#[derive(Debug)]
+pub struct StillClock {
+    _until_dropped: std::sync::mpsc::Sender<()>,
+}
+
+impl StillClock {
+    /// Stops the clock of the runtime.
+    pub fn start() -> Self {
+        tokio::time::pause();
+        let (until_dropped, dropped) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || dropped.recv());
+        Self { _until_dropped: until_dropped }
+    }
+
+    /// Moves the clock by `time`, so far that timers of this length have ended.
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::advance(time + RESOLUTION).await;
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Polls a future once, and returns its output if it was ready.
 pub async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
@@ -39,6 +65,23 @@ mod tests {
         let begin = tokio::time::Instant::now();
         pass(Duration::from_secs(3_600)).await;
         assert!((3_600..3_660).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test]
+    async fn still_clock_waits_for_the_test() {
+        let (clock, begin) = (StillClock::start(), tokio::time::Instant::now());
+        let (send, receive) = tokio::sync::oneshot::channel();
+        // Another thread, as the network is one.
+        let slow = std::thread::spawn(move || {
+            (0..1_000).for_each(|_| std::thread::yield_now());
+            send.send(7).unwrap();
+        });
+        let received = tokio::time::timeout(Duration::from_millis(1), receive).await;
+        assert_eq!(received.unwrap().unwrap(), 7, "no timer has ended meanwhile");
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        clock.pass(Duration::from_secs(1)).await;
+        assert_eq!(begin.elapsed(), Duration::from_millis(1_001));
+        slow.join().unwrap();
     }
 
     #[tokio::test]

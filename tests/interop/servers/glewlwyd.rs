@@ -155,8 +155,9 @@ impl Server for Glewlwyd {
             running.keys.insert(0, key);
             self.administrator.publish(&self.issuer, &running.keys).await?;
         }
-        let client = (self.client_id(wanted.client), SECRET);
-        token_request::ask(&self.http, &self.token_endpoint, client, &wanted, &[]).await
+        // It stores no client of a token whose client has sent its secret in the body.
+        let client = Account::basic(self.client_id(wanted.client), SECRET);
+        token_request::ask(&self.http, &self.token_endpoint, &client, &wanted, &[]).await
     }
 
     async fn id_token(&self) -> Result<(String, String), Trouble> {

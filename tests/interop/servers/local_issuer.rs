@@ -124,7 +124,7 @@ impl Server for Local {
         let wanted = Wanted { resource: wanted.resource.filter(|resource| *resource != API), ..wanted };
         let endpoint = self.issuer.token_endpoint();
         let id = if wanted.opaque { OPAQUE } else { self.client_id(wanted.client) };
-        let token = token_request::ask(&self.http, &endpoint, (id, SECRET), &wanted, &[]).await;
+        let token = token_request::ask(&self.http, &endpoint, &Account::post(id, SECRET), &wanted, &[]).await;
         if wanted.algorithm != "RS256" {
             self.issuer.default_pool().rotate_to(SigningKey::generate(Algorithm::RS256));
         }

@@ -55,6 +55,7 @@ const provider = (issuer, keys, named) => new Provider(issuer, {
     clientCredentials: { enabled: true },
     dPoP: { enabled: true },
     introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
     revocation: { enabled: true },
     // As behind a proxy that terminates TLS, and passes the client's certificate on.
     mTLS: {

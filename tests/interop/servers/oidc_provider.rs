@@ -182,7 +182,8 @@ impl Server for OidcProvider {
             ("header", Value::from(wanted.header.clone()).to_string()),
         ];
         more.extend(wanted.opaque.then(|| ("opaque", "yes".to_owned())));
-        token_request::ask(&self.http, &self.ready.token_endpoint, (id, SECRET), &wanted, &more).await
+        let client = Account::post(id, SECRET);
+        token_request::ask(&self.http, &self.ready.token_endpoint, &client, &wanted, &more).await
     }
 
     async fn id_token(&self) -> Result<(String, String), Trouble> {

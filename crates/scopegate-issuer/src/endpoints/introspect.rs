@@ -10,7 +10,6 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::endpoints::revoke::verified;
 use crate::endpoints::token::{Request, respond};
 use crate::http::oauth_error::{OAuthError, token_response};
 use crate::pool::registry::{PoolId, Pools, find, not_found};
@@ -76,7 +75,7 @@ fn introspected(
 
 /// Returns the claims of an access token that a key of the pool has signed, if it is not revoked.
 fn jwt_claims(token: &str, pool: &PoolState) -> Option<Map<String, Value>> {
-    let Value::Object(claims) = verified(token, pool)? else { return None };
+    let Value::Object(claims) = pool.verified(token)? else { return None };
     let claim = |name| claims.get(name).and_then(Value::as_str);
     let is_ours = claim("iss") == Some(pool.issuer()) && claim("token_use") == Some("access");
     let is_revoked = claim("jti").is_some_and(|id| pool.revoked().contains(id));

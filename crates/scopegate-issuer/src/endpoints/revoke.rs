@@ -5,8 +5,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -40,8 +38,7 @@ pub(crate) async fn revoke(
 fn revoke_token(request: &Request, pool: &Arc<PoolState>) -> Result<(), OAuthError> {
     let token = request.form.get("token").ok_or(OAuthError::MissingToken)?;
     let client = request.credentials.check(Some(pool))?;
-    let opaque = pool.opaque_tokens().claims(token).map(Value::Object);
-    let Some(claims) = opaque.or_else(|| verified(token, pool)) else { return Ok(()) };
+    let Some(claims) = pool.claims_of(token) else { return Ok(()) };
     let claim = |name| claims.get(name).and_then(Value::as_str);
     if claim("token_use") != Some("access") {
         return Err(OAuthError::UnsupportedTokenType);
@@ -49,22 +46,6 @@ fn revoke_token(request: &Request, pool: &Arc<PoolState>) -> Result<(), OAuthErr
     if claim("client_id") != Some(client.settings.id.as_str()) {
         return Err(OAuthError::TokenOfAnotherClient);
     }
-    let expires = claims.get("exp").and_then(Value::as_u64).unwrap_or(u64::MAX);
-    if let Some(id) = claim("jti") {
-        pool.revoked().insert(id, expires, pool.now());
-    }
-    pool.opaque_tokens().revoke(token);
+    pool.revoke(token, &claims);
     Ok(())
-}
-
-/// Returns the claims of a token that a key of the pool has signed.
-pub(super) fn verified(token: &str, pool: &PoolState) -> Option<Value> {
-    let (signed, signature) = token.rsplit_once('.')?;
-    let (_, claims) = signed.split_once('.')?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    let is_signed = {
-        let ring = pool.keys().ring();
-        ring.keys().any(|key| key.verifies(signed.as_bytes(), &signature))
-    };
-    is_signed.then(|| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()).flatten()
 }

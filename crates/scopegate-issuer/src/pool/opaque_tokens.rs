@@ -45,6 +45,10 @@ impl OpaqueTokens {
         self.locked().remove(&sha256(token.as_bytes()));
     }
 
+    pub(crate) fn revoke_all(&self) {
+        self.locked().clear();
+    }
+
     fn locked(&self) -> MutexGuard<'_, HashMap<String, Map<String, Value>>> {
         // Each change is complete in itself, so a poisoned lock is used as well.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! Events of a rehearsal: changes of keys and failures of the key set endpoint.
+//! Events of a rehearsal: changes of keys, and failures of the endpoints for keys and introspection.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::pool::Pool;
 
-/// A change of an issuer's keys, or a failure of its key set endpoint.
+/// A change of an issuer's keys, or a failure of its key set endpoint or its introspection endpoint.
 ///
 /// A resource server should survive it. [`Pool::trigger`] triggers an event, and a
 /// [`Rehearsal`](crate::Rehearsal) measures its effects.
@@ -43,10 +43,35 @@ pub enum Event {
     Outage,
     /// The fault of the key set endpoint ends.
     Recovery,
+    /// Every introspection response comes after this delay, from now on.
+    IntrospectionSlow(Duration),
+    /// No introspection request gets a response, from now on.
+    IntrospectionStalled,
+    /// Every introspection request gets status 500, from now on.
+    IntrospectionServerError,
+    /// Every introspection request gets status 429 and `Retry-After: 2`, from now on.
+    IntrospectionBusy,
+    /// Every introspection request gets an HTML page, from now on.
+    IntrospectionHtml,
+    /// Every introspection response is truncated, from now on.
+    IntrospectionTruncated,
+    /// Every introspection request gets one byte every 50 ms, without end, from now on.
+    IntrospectionDrip,
+    /// The connection of every introspection request is closed without a response, from now on.
+    IntrospectionOutage,
+    /// Every introspection request gets status 401, from now on: the resource server's credentials
+    /// were rotated, and it has the old ones.
+    CredentialsRotated,
+    /// The fault of the introspection endpoint ends.
+    IntrospectionRecovery,
+    /// The issuer revokes tokens. A [`Rehearsal`](crate::Rehearsal) revokes the earlier token of its
+    /// callers. [`Pool::trigger`] revokes all [opaque tokens](Pool::opaque_token) of the pool.
+    TokenRevoked,
 }
 
 impl Event {
-    /// All events. The delay of [`PublishLate`](Self::PublishLate) is 1 s.
+    /// All events of keys. The delay of [`PublishLate`](Self::PublishLate) is 1 s.
+    /// [`INTROSPECTION`](Self::INTROSPECTION) has the others.
     pub const ALL: [Self; 14] = [
         Self::RotateWithOverlap,
         Self::RotateWithoutOverlap,
@@ -63,6 +88,33 @@ impl Event {
         Self::Outage,
         Self::Recovery,
     ];
+
+    /// All events of introspection, for resource servers that ask the issuer about tokens (RFC 7662).
+    /// The delay of [`IntrospectionSlow`](Self::IntrospectionSlow) is 1 s.
+    pub const INTROSPECTION: [Self; 11] = [
+        Self::IntrospectionSlow(Duration::from_secs(1)),
+        Self::IntrospectionStalled,
+        Self::IntrospectionServerError,
+        Self::IntrospectionBusy,
+        Self::IntrospectionHtml,
+        Self::IntrospectionTruncated,
+        Self::IntrospectionDrip,
+        Self::IntrospectionOutage,
+        Self::CredentialsRotated,
+        Self::IntrospectionRecovery,
+        Self::TokenRevoked,
+    ];
+
+    /// Returns whether the event is about introspection.
+    pub fn is_of_introspection(self) -> bool {
+        matches!(self, Self::IntrospectionSlow(_)) || Self::INTROSPECTION.contains(&self)
+    }
+
+    /// Returns whether tokens from before the event must be rejected, because the event removes their
+    /// key or revokes them.
+    pub const fn ends_earlier_tokens(self) -> bool {
+        self.removes_a_key() || matches!(self, Self::TokenRevoked)
+    }
 
     /// Returns whether the event removes a key, so that its tokens must be rejected.
     pub const fn removes_a_key(self) -> bool {
@@ -90,6 +142,17 @@ impl Event {
             Self::UnusableKeys => "unusable keys among good ones",
             Self::Outage => "outage",
             Self::Recovery => "recovery",
+            Self::IntrospectionSlow(_) => "introspection slow",
+            Self::IntrospectionStalled => "introspection stalled",
+            Self::IntrospectionServerError => "introspection 500",
+            Self::IntrospectionBusy => "introspection 429",
+            Self::IntrospectionHtml => "introspection HTML",
+            Self::IntrospectionTruncated => "introspection truncated JSON",
+            Self::IntrospectionDrip => "introspection slow drip",
+            Self::IntrospectionOutage => "introspection outage",
+            Self::CredentialsRotated => "credentials rotated",
+            Self::IntrospectionRecovery => "introspection recovery",
+            Self::TokenRevoked => "token revoked",
         }
     }
 }
@@ -98,11 +161,16 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PublishLate(delay) => f.pad(&format!("{} by {} s", self.name(), delay.as_secs_f64())),
+            Self::PublishLate(delay) | Self::IntrospectionSlow(delay) => {
+                f.pad(&format!("{} by {} s", self.name(), delay.as_secs_f64()))
+            }
             _ => f.pad(self.name()),
         }
     }
 }
+
+/// Longer than any client waits.
+const STALLED: Duration = Duration::from_secs(3_600);
 
 impl Pool {
     /// Prepares an event, so that [`trigger`](Self::trigger) takes no time.
@@ -151,6 +219,19 @@ impl Pool {
             Event::UnusableKeys => self.fail_next(1, Fault::UnusableAmongGood),
             Event::Outage => self.set_fault(Fault::Status(503)),
             Event::Recovery => self.clear_fault(),
+            Event::IntrospectionSlow(delay) => self.set_introspection_fault(Fault::Delay(delay)),
+            Event::IntrospectionStalled => self.set_introspection_fault(Fault::Delay(STALLED)),
+            Event::IntrospectionServerError => self.set_introspection_fault(Fault::Status(500)),
+            Event::IntrospectionBusy => {
+                self.set_introspection_fault(Fault::RetryAfter { status: 429, seconds: 2 });
+            }
+            Event::IntrospectionHtml => self.set_introspection_fault(Fault::Html),
+            Event::IntrospectionTruncated => self.set_introspection_fault(Fault::Truncated),
+            Event::IntrospectionDrip => self.set_introspection_fault(Fault::Drip),
+            Event::IntrospectionOutage => self.set_introspection_fault(Fault::Reset),
+            Event::CredentialsRotated => self.set_introspection_fault(Fault::Status(401)),
+            Event::IntrospectionRecovery => self.clear_introspection_fault(),
+            Event::TokenRevoked => self.revoke_opaque_tokens(),
         }
     }
 }

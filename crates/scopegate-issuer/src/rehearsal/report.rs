@@ -25,9 +25,12 @@ pub struct Report {
     pub last_rejected_after: Option<Duration>,
     /// The number of requests for the key set.
     pub fetches: u64,
-    /// The time until every caller was rejected with a token of the removed key. `None` if some
-    /// callers were still accepted at the end, or if the event [removes no
-    /// key](Event::removes_a_key).
+    /// The number of introspection requests. For an event of introspection, it is the column
+    /// `fetches` of a row.
+    pub introspections: u64,
+    /// The time until every caller was rejected with a token of the removed key, or with the revoked
+    /// token. `None` if some callers were still accepted at the end, or if the event [ends no
+    /// token](Event::ends_earlier_tokens).
     pub removed_key_rejected_after: Option<Duration>,
 }
 
@@ -41,7 +44,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let removed = match self.removed_key_rejected_after {
-            None if self.event.removes_a_key() => "never".to_owned(),
+            None if self.event.ends_earlier_tokens() => "never".to_owned(),
             after => text(after),
         };
         write!(
@@ -52,7 +55,7 @@ impl fmt::Display for Report {
             self.valid_rejected,
             text(self.first_rejected_after),
             text(self.last_rejected_after),
-            self.fetches,
+            if self.event.is_of_introspection() { self.introspections } else { self.fetches },
             removed,
         )
     }
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn report_row_is_as_wide_as_header() {
         let width = Report::HEADER.lines().next().unwrap().chars().count();
-        for event in Event::ALL {
+        for event in Event::ALL.into_iter().chain(Event::INTROSPECTION) {
             let (removed_key_rejected_after, first_rejected_after, last_rejected_after) = Default::default();
             let report = Report {
                 name: event.to_string(),
@@ -95,11 +98,13 @@ mod tests {
                 first_rejected_after,
                 last_rejected_after,
                 fetches: 1,
+                introspections: 2,
                 removed_key_rejected_after,
             };
             let row = report.to_string();
             assert_eq!(row.chars().count(), width, "{row}");
-            assert_eq!(row.contains("never"), event.removes_a_key(), "{row}");
+            assert_eq!(row.contains("never"), event.ends_earlier_tokens(), "{row}");
+            assert_eq!(row.contains("|       2 |"), event.is_of_introspection(), "{row}");
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Tally {
     pub(super) valid_rejected: u64,
     pub(super) first_rejected: Option<Duration>,
     pub(super) last_rejected: Option<Duration>,
-    /// The number of callers that were rejected with a token of the removed key.
+    /// The number of callers that were rejected with a token of the removed key, or the revoked one.
     pub(super) removed_rejected: usize,
     pub(super) last_removed_rejected: Option<Duration>,
 }
@@ -76,7 +76,7 @@ where
         if let Some(token) = earlier {
             let sent = self.now();
             let accepted = (self.is_accepted)(token.clone()).await;
-            if !self.event.removes_a_key() {
+            if !self.event.ends_earlier_tokens() {
                 self.valid(accepted);
             } else if matches!(sent, Time::After(_)) && !accepted {
                 self.removed_is_rejected();
@@ -85,9 +85,11 @@ where
             }
         }
         let minted = self.now();
-        let accepted = (self.is_accepted)(self.rehearsal.mint()).await;
+        let token = self.rehearsal.mint();
+        let accepted = (self.is_accepted)(token.clone()).await;
+        self.rehearsal.forget(&token);
         // During the event, the key of this token may have been removed, so a rejection is not counted.
-        if accepted || matches!(minted, Time::After(_)) || !self.event.removes_a_key() {
+        if accepted || matches!(minted, Time::After(_)) || !self.event.ends_earlier_tokens() {
             self.valid(accepted);
         }
     }

@@ -42,6 +42,55 @@ async fn server_with_current_keys_rejects_exactly_removed_keys() {
     }
 }
 
+/// A server that asks the introspection endpoint about each token.
+fn asks_each_time(pool: &Pool) -> impl Fn(String) -> Introspected + Send + Sync + 'static {
+    let http = reqwest::Client::builder().timeout(A_MOMENT).build().unwrap();
+    let endpoint = pool.introspection_endpoint();
+    move |token| {
+        let request = http.post(&endpoint).basic_auth(CLIENT.0, Some(CLIENT.1)).form(&[("token", token)]);
+        Box::pin(async move {
+            let Ok(response) = request.send().await else { return false };
+            let body: Option<serde_json::Value> = response.json().await.ok();
+            body.is_some_and(|body| body["active"] == true)
+        })
+    }
+}
+
+type Introspected = std::pin::Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// The built-in client.
+const CLIENT: (&str, &str) = ("local-reader", "local-reader-secret");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_of_introspection_reject_valid_tokens() {
+    let pool = pool().await;
+    for event in Event::INTROSPECTION {
+        let is_failure = !matches!(event, Event::IntrospectionRecovery | Event::TokenRevoked);
+        let report = rehearsal(&pool).opaque_tokens().play(event, asks_each_time(&pool)).await;
+        assert_eq!(report.valid_rejected > 0, is_failure, "{report}");
+        assert_eq!(report.removed_key_rejected_after.is_some(), event == Event::TokenRevoked, "{report}");
+        assert!(report.introspections >= 3 && report.fetches == 0, "{report}");
+        pool.trigger(Event::IntrospectionRecovery);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revoked_token_is_found_in_both_forms() {
+    let pool = pool().await;
+    let never_asks = move |_| ready(true);
+    let report = rehearsal(&pool).opaque_tokens().play(Event::TokenRevoked, never_asks).await;
+    assert_eq!((report.valid_rejected, report.removed_key_rejected_after), (0, None), "{report}");
+    assert!(report.to_string().contains("never"), "{report}");
+    let report = rehearsal(&pool).play(Event::TokenRevoked, asks_each_time(&pool)).await;
+    assert_eq!(report.valid_rejected, 0, "{report}");
+    assert!(report.removed_key_rejected_after.is_some(), "a JWT: {report}");
+    let (one, other) = (pool.opaque_token(&pool.mint()), pool.opaque_token(&pool.mint()));
+    pool.revoke_token(&one);
+    assert!(!asks_each_time(&pool)(one).await && asks_each_time(&pool)(other.clone()).await);
+    pool.trigger(Event::TokenRevoked);
+    assert!(!asks_each_time(&pool)(other).await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_server_rejects_new_and_accepts_removed_keys() {
     for (event, names_a_new_key) in [

@@ -30,6 +30,7 @@ pub(super) struct Circuit {
 
 struct Open {
     cause: Cause,
+    since: Instant,
     /// The time of the next probe. `None` while a probe is under way.
     probe_at: Option<ProbeAt>,
 }
@@ -125,6 +126,14 @@ impl Circuit {
         }
     }
 
+    /// Records that a call has decided about a token of another class. It closes the circuit if it
+    /// began while the circuit was open.
+    pub(super) fn works_since(&mut self, begun_at: Instant) {
+        if self.open.as_ref().is_none_or(|open| open.since < begun_at) {
+            *self = Self::default();
+        }
+    }
+
     /// Records the end of a call. `accepted` is the token, if it was accepted before.
     pub(super) fn end(
         &mut self,
@@ -165,7 +174,7 @@ impl Circuit {
             return Change::None;
         }
         let probe_at = Some(ProbeAt::after(PROBE_INTERVAL, now));
-        *self = Self { open: Some(Open { cause, probe_at }), ..Self::default() };
+        *self = Self { open: Some(Open { cause, since: now, probe_at }), ..Self::default() };
         Change::Opened
     }
 
@@ -177,7 +186,7 @@ impl Circuit {
                 self.open = None;
                 return Change::Closed;
             }
-            Evidence::Fails(cause) => *open = Open { cause, probe_at: Some(later) },
+            Evidence::Fails(cause) => *open = Open { cause, probe_at: Some(later), ..*open },
             // An accepted token is the better probe, and need not wait for this one.
             Evidence::Undecided | Evidence::None => {
                 let accepted = if was_accepted { later.accepted } else { now };

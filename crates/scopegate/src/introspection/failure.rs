@@ -71,6 +71,7 @@ impl Failure {
             Self::NoPlace(_) | Self::Suspended => Evidence::None,
             Self::Status { status, .. } if is_about_request(*status) => Evidence::Undecided,
             Self::Http(HttpError::TooLarge { .. }) | Self::Member(_) => Evidence::Undecided,
+            Self::Unsigned(unsigned) if unsigned.may_be_about_token() => Evidence::Undecided,
             Self::Json(JsonError::NotUtf8 | JsonError::RepeatedName | JsonError::TooManyMembers) => {
                 Evidence::Undecided
             }
@@ -159,6 +160,8 @@ impl StdError for Failure {
 
 #[cfg(test)]
 mod tests {
+    use scopegate_proto::jws::Part;
+
     use super::*;
     use crate::keys::fetch::authorization::FileError;
 
@@ -199,6 +202,17 @@ mod tests {
             assert_eq!(of_token.evidence(), Evidence::Undecided, "{of_token}");
         }
         for outage in [Failure::Json(JsonError::NotJson), Failure::Active(None), Failure::Ended] {
+            assert_eq!(outage.evidence(), Evidence::Fails(Cause::Outage), "{outage}");
+        }
+        let of_another_api = Unsigned::Claim { claim: "aud", expected: "ours", found: None };
+        let of_another_issuer = Unsigned::Claim { claim: "iss", expected: "ours", found: None };
+        let found = JsonError::RepeatedName;
+        let payload = Unsigned::Token(Error::InvalidJson { part: Part::Payload, found });
+        let header = Unsigned::Token(Error::InvalidJson { part: Part::Header, found });
+        for of_token in [of_another_api, payload].map(Failure::Unsigned) {
+            assert_eq!(of_token.evidence(), Evidence::Undecided, "{of_token}");
+        }
+        for outage in [of_another_issuer, header, Unsigned::BadSignature].map(Failure::Unsigned) {
             assert_eq!(outage.evidence(), Evidence::Fails(Cause::Outage), "{outage}");
         }
         for not_made in [Failure::NoPlace(Duration::from_secs(2)), Failure::Suspended] {

@@ -5,7 +5,6 @@ mod report;
 mod running;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +21,9 @@ use crate::claims::Claims;
 use crate::error::causes::with_causes;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::UnseenTokens;
-use crate::introspection::call::Call;
+use crate::introspection::call::{Call, Waiting};
 use crate::introspection::circuit::Evidence;
+use crate::introspection::class::Class;
 use crate::introspection::endpoint::Endpoint;
 use crate::introspection::failure::Failure;
 use crate::introspection::freshness::{Freshness, Lifetimes, State};
@@ -34,7 +34,7 @@ use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::origin::Origin;
 use crate::introspection::outcome::Outcome;
 use crate::introspection::response::MAX_BODY;
-use crate::introspection::schedule::{Class, MAX_CALLS, Schedule, Step, Ticket};
+use crate::introspection::schedule::{MAX_CALLS, Schedule, Step, Ticket};
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
 use crate::status::introspection::IntrospectionStatus;
@@ -78,8 +78,7 @@ pub(crate) struct Introspector {
     settings: Settings,
     memory: Memory,
     schedule: Mutex<Schedule>,
-    /// The number of requests that wait.
-    waiting: AtomicUsize,
+    waiting: Waiting,
     known_calls: Semaphore,
     unseen_calls: Semaphore,
     caller: Caller,
@@ -117,7 +116,7 @@ impl Introspector {
             settings,
             memory,
             schedule: Mutex::new(schedule),
-            waiting: AtomicUsize::new(0),
+            waiting: Waiting::default(),
             known_calls: Semaphore::new(MAX_CALLS),
             unseen_calls: Semaphore::new(MAX_CALLS),
             caller,
@@ -288,7 +287,7 @@ impl Introspector {
             suspended: None,
             cached_results: self.memory.active.usage().entries,
             calls_under_way: 0,
-            waiting_requests: self.waiting.load(Ordering::Relaxed),
+            waiting_requests: self.waiting.requests(),
             calls_succeeded: 0,
             calls_failed: 0,
             last_failure: None,

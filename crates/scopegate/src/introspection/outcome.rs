@@ -1,5 +1,6 @@
 //! The outcome of introspecting a token. Each variant has its own status.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::claims::Claims;
@@ -24,6 +25,6 @@ pub(crate) enum Outcome {
 pub(crate) enum Rejection {
     /// The authorization server says so.
     Inactive,
-    /// The token is active, and breaks a rule of its issuer.
-    ByRule(Box<Error>),
+    /// The token is active, and breaks a rule of its issuer. Shared, because it is cloned under a lock.
+    ByRule(Arc<Error>),
 }

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::{Budget, UnseenTokens};
 use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Role, whole_seconds};
+use crate::introspection::circuit::{Cause, Change, Evidence, Role, whole_seconds};
+use crate::introspection::circuits::{Circuits, Ended};
+use crate::introspection::class::Class;
 use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::rejected::RejectedTokens;
@@ -25,7 +27,7 @@ pub(super) struct Schedule {
     rejected: RejectedTokens,
     accepted: Arc<AcceptedTokens>,
     budget: Budget,
-    circuit: Circuit,
+    circuits: Circuits,
     calls_succeeded: u64,
     calls_failed: u64,
     last_failure: Option<String>,
@@ -49,14 +51,7 @@ pub(super) struct Ticket {
     pub(super) role: Role,
     pub(super) class: Class,
     was_accepted: bool,
-}
-
-/// The places of a call. Invented tokens must not delay known ones, so each class has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// The token was accepted before, or its issuer has signed it.
-    Known,
-    Unseen,
+    begun_at: Instant,
 }
 
 /// The reason why a call is prevented.
@@ -86,7 +81,7 @@ impl Schedule {
             rejected: RejectedTokens::default(),
             accepted,
             budget: Budget::new(unseen, now),
-            circuit: Circuit::default(),
+            circuits: Circuits::default(),
             calls_succeeded: 0,
             calls_failed: 0,
             last_failure: None,
@@ -109,7 +104,9 @@ impl Schedule {
             return Step::Joined(Arc::clone(call));
         }
         let was_accepted = self.accepted.contains(digest);
-        let role = match self.circuit.role(was_accepted, now) {
+        let is_known = was_accepted || origin == Origin::Verified;
+        let class = if is_known { Class::Known } else { Class::Unseen };
+        let role = match self.circuits.role(class, was_accepted, now) {
             Ok(role) => role,
             Err(prevented) => {
                 let outcome = match prevented.cause {
@@ -123,8 +120,6 @@ impl Schedule {
                 return Step::Prevented(outcome, Reason::Suspended);
             }
         };
-        let is_known = was_accepted || origin == Origin::Verified;
-        let class = if is_known { Class::Known } else { Class::Unseen };
         // A probe needs no place.
         if role == Role::Ordinary && *self.under_way(class) >= MAX_CALLS + MAX_QUEUED {
             return Step::Prevented(Outcome::Undecided { retry_after: RETRY_AFTER }, Reason::QueueFull);
@@ -133,16 +128,16 @@ impl Schedule {
             let outcome = Outcome::Undecided { retry_after: Budget::retry_after() };
             return Step::Prevented(outcome, Reason::OverBudget);
         }
-        self.circuit.begin(role);
+        self.circuits.begin(class, role);
         *self.under_way(class) += 1;
-        let call = Arc::new(Call::new());
+        let call = Arc::new(Call::new(class));
         self.calls.insert(*digest, Arc::clone(&call));
-        Step::Begun(call, Ticket { role, class, was_accepted })
+        Step::Begun(call, Ticket { role, class, was_accepted, begun_at: now })
     }
 
     /// Begins the renewal of a result, if no other call is in the way.
     pub(super) fn renew(&mut self, digest: &TokenDigest, now: Instant) -> Option<(Arc<Call>, Ticket)> {
-        if self.circuit.is_open() || self.known_calls >= MAX_CALLS {
+        if self.circuits.is_open(Class::Known) || self.known_calls >= MAX_CALLS {
             return None;
         }
         match self.ask(digest, Origin::Verified, now) {
@@ -171,7 +166,9 @@ impl Schedule {
             }
             Outcome::Undecided { .. } | Outcome::Misconfigured => {}
         }
-        self.circuit.end(ticket.role, ticket.was_accepted.then_some(digest), evidence, now)
+        let Ticket { role, class, was_accepted, begun_at } = ticket;
+        let accepted = was_accepted.then_some(digest);
+        self.circuits.end(&Ended { class, role, begun_at, accepted }, evidence, now)
     }
 
     /// Records the end of a call for the status. Returns the failure before it, to be dropped without
@@ -193,7 +190,7 @@ impl Schedule {
 
     /// Adds the state of the calls.
     pub(super) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
-        let suspended = self.circuit.cause().map(|cause| match cause {
+        let suspended = self.circuits.cause().map(|cause| match cause {
             Cause::Outage => IntrospectionSuspended::Outage,
             Cause::Credentials => IntrospectionSuspended::Credentials,
         });
@@ -207,9 +204,9 @@ impl Schedule {
         }
     }
 
-    /// Returns whether ordinary calls are suspended.
-    pub(super) fn is_suspended(&self) -> bool {
-        self.circuit.is_open()
+    /// Returns whether ordinary calls of this class are suspended.
+    pub(super) fn is_suspended(&self, class: Class) -> bool {
+        self.circuits.is_open(class)
     }
 
     fn under_way(&mut self, class: Class) -> &mut usize {
@@ -333,18 +330,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn open_circuit_prevents_known_tokens_too() {
+    async fn failing_known_tokens_suspend_all_tokens() {
         // IN05, IN15
         for (cause, expected) in [(Cause::Outage, "suspended"), (Cause::Credentials, "misconfigured")] {
             let (mut fixture, now) = (Fixture::new(100), Instant::now());
             for token in ["a", "b", "c", "d", "e"] {
-                assert_eq!(fixture.ask(token, now), "begun");
+                assert_eq!(fixture.ask_as(token, Origin::Verified, now), "begun");
                 fixture.end(token, &UNDECIDED, Evidence::Fails(cause), now);
             }
             assert_eq!(fixture.ask("a", now), expected);
             assert_eq!(fixture.ask_as("a", Origin::Verified, now), expected);
-            assert_eq!(fixture.ask("a", now + 3 * SECOND), "probe");
-            assert_eq!(fixture.ask("b", now + 3 * SECOND), expected);
+            assert_eq!(fixture.ask_as("a", Origin::Verified, now + 3 * SECOND), "probe");
+            assert_eq!(fixture.ask_as("b", Origin::Verified, now + 3 * SECOND), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failing_unseen_tokens_suspend_no_known_token() {
+        // IN13
+        for (cause, expected) in [(Cause::Outage, "suspended"), (Cause::Credentials, "misconfigured")] {
+            let (mut fixture, now) = (Fixture::new(100), Instant::now());
+            assert_eq!(fixture.ask("known", now), "begun");
+            fixture.end("known", &active(), Evidence::Works, now);
+            for token in ["a", "b", "c", "d", "e"] {
+                assert_eq!(fixture.ask(token, now), "begun");
+                fixture.end(token, &UNDECIDED, Evidence::Fails(cause), now);
+            }
+            assert_eq!(fixture.ask("f", now), expected);
+            assert_eq!(fixture.ask("known", now), "begun");
+            assert_eq!(fixture.ask_as("signed", Origin::Verified, now), "begun");
         }
     }
 

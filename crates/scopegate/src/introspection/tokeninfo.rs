@@ -6,6 +6,7 @@ use http::header::HeaderValue;
 use scopegate_proto::json::{JsonObject, string};
 use zeroize::Zeroizing;
 
+use crate::error::Error;
 use crate::introspection::failure::Failure;
 
 /// The error of a token that is unknown, expired or revoked (RFC 6750 §3.1).
@@ -39,8 +40,12 @@ pub(super) fn as_introspection(
 
 /// Adds `active`, and writes dates as numbers. Another member `active` has no meaning here.
 fn active(members: &JsonObject<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if members.contains("error") || !members.contains("aud") {
+    if members.contains("error") {
         return Err(Failure::Active(None));
+    }
+    if !members.contains("aud") {
+        // The endpoint may omit it for some tokens, which must not keep others out.
+        return Err(Failure::Member(Error::MissingClaim { claim: "aud" }));
     }
     let mut text = Zeroizing::new(String::from(r#"{"active":true"#));
     for (name, value) in members.iter().filter(|(name, _)| *name != "active") {

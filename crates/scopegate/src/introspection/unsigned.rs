@@ -3,6 +3,7 @@
 use std::fmt;
 
 use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::jws::Part;
 
 use crate::error::Error;
 use crate::keys::document_key::NoKey;
@@ -27,6 +28,20 @@ pub(super) enum Unsigned {
         issued_at: NumericDate,
         now: NumericDate,
     },
+}
+
+impl Unsigned {
+    /// Returns whether the reason may be the token: some servers write the audience of the token in
+    /// place of this API (RFC 9701 §5), and a client may choose members of the payload.
+    pub(super) fn may_be_about_token(&self) -> bool {
+        match self {
+            Self::Claim { claim, .. } => *claim == "aud",
+            Self::Token(Error::InvalidJson { part, .. }) => *part == Part::Payload,
+            Self::Token(_) | Self::Algorithm(_) | Self::Key(_) | Self::BadSignature | Self::TooOld { .. } => {
+                false
+            }
+        }
+    }
 }
 
 impl From<Error> for Unsigned {

@@ -89,7 +89,7 @@ impl Verifier {
         if let Err(error) = self.0.hooks.check_revocation(&claims, || now) {
             return Lookup::Decided(Err(error));
         }
-        let issuer = self.trusted().snapshot().get(claims.issuer());
+        let issuer = self.trusted().get_named(claims.issuer(), now);
         let issuer = issuer.filter(|issuer| issuer.introspects(Tokens::VerifiedJwts));
         let Some(issuer) = issuer else {
             // The issuer was distrusted or changed meanwhile.

@@ -59,7 +59,7 @@ pub(super) fn result(outcome: Outcome, issuer: &TrustedIssuer) -> Result<Claims,
     Err(match outcome {
         Outcome::Active(claims) => return Ok(claims),
         Outcome::Rejected(Rejection::Inactive) => Error::Inactive { issuer: issuer.identifier.to_string() },
-        Outcome::Rejected(Rejection::ByRule(error)) => *error,
+        Outcome::Rejected(Rejection::ByRule(error)) => Arc::unwrap_or_clone(error),
         Outcome::Undecided { retry_after } => unavailable(issuer, retry_after),
         Outcome::Misconfigured => Error::IntrospectionMisconfigured { issuer: issuer.identifier.to_string() },
     })

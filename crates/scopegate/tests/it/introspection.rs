@@ -6,6 +6,7 @@ mod endpoint;
 mod issuers;
 mod operators;
 mod presets;
+mod resolver;
 mod responses;
 mod rules;
 mod settings;

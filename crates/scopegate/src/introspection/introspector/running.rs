@@ -63,7 +63,7 @@ impl Running {
         let places = introspector.places(self.ticket.class);
         let Ok(place) = timeout(limit, places.acquire()).await else { return Err(Failure::NoPlace(limit)) };
         // The endpoint has failed meanwhile.
-        if introspector.schedule().is_suspended() {
+        if introspector.schedule().is_suspended(self.ticket.class) {
             return Err(Failure::Suspended);
         }
         // It is never closed.
@@ -92,7 +92,7 @@ impl Running {
                 match judge(token, &self.digest, &members, introspector.caller.clock.now().into()) {
                     Ok(claims) => Ok(Outcome::Active(claims)),
                     Err(Unaccepted::Rejected(error)) => {
-                        Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))
+                        Ok(Outcome::Rejected(Rejection::ByRule(Arc::new(error))))
                     }
                     Err(Unaccepted::Malformed(error)) => Err(Failure::Member(error)),
                 }

@@ -235,6 +235,13 @@ impl Fixture {
         self.look_up_as(token, Origin::Unverified)
     }
 
+    /// Waits until this many calls are under way.
+    pub(super) async fn has_calls_under_way(&self, calls: usize) {
+        while self.introspector.status().calls_under_way != calls {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Looks up a token of this origin.
     pub(super) fn look_up_as(&self, token: &str, origin: Origin) -> Introspected {
         let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(self.clock.load(Ordering::Relaxed)));

@@ -45,8 +45,10 @@ impl Resolver {
         if issuer.policy.tenancy.name_template().is_some() {
             return Err(String::from("an issuer of a resolver cannot have many tenants"));
         }
-        if issuer.introspection.is_set() {
-            return Err(String::from("an issuer of a resolver cannot be introspected"));
+        if issuer.is_opaque() {
+            return Err(String::from(
+                "an issuer of a resolver cannot have opaque tokens, which do not name it",
+            ));
         }
         if issuer.policy.accepts_missing_iss {
             return Err(String::from("an issuer of a resolver cannot have `allow_missing_iss`"));
@@ -135,6 +137,7 @@ impl Resolver {
                 return Removed::default();
             }
             member.take_lists_of(live);
+            member.take_introspections_of(live);
             self.directory.insert(&member.issuer);
             state.changes.push((Change::Replaced, name));
             let replaced = state.live.insert(member, at, lifetime, random);

@@ -1,14 +1,19 @@
 //! The state of introspection for operators, readiness, and changes while the verifier runs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use scopegate::{Error, IntrospectionSuspended, Issuer, Verifier};
+use axum::Router;
+use http::header::CONTENT_TYPE;
+use scopegate::{Error, IntrospectionSuspended, Issuer, StatusList, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use serde_json::json;
-use testkit::{AUDIENCE, ISSUER, KEY, LOCAL_CLIENT, jwks, pass, poll_once};
+use testkit::{AUDIENCE, CLIENT, ISSUER, KEY, LOCAL_CLIENT, StillClock, jwks, pass, poll_once};
 use tokio::time::Instant;
 
 use super::endpoint::{Endpoint, OPAQUE};
+use crate::status_list::fixture::{Reply, Server};
 
 #[tokio::test]
 async fn status_shows_calls_and_their_suspension() {
@@ -105,4 +110,59 @@ async fn waits_for_key_and_introspection_share_a_deadline() {
     assert!(matches!(result, Err(Error::IntrospectionUnavailable { .. })), "{result:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "2 s in all, and not 3.5 s");
     drop(held);
+}
+
+#[tokio::test]
+async fn all_waits_of_a_request_end_after_two_seconds() {
+    // IN15
+    let (clock, endpoint, lists) = (StillClock::start(), Endpoint::start().await, Server::start().await);
+    lists.reply("1", Reply::Hangs);
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let keys = Arc::new(tokio::sync::Mutex::new(()));
+    let (held_keys, held_response) = (Arc::clone(&keys).lock_owned().await, endpoint.hold().await);
+    let router = Router::new().fallback({
+        let fetches = Arc::clone(&fetches);
+        async move || {
+            fetches.fetch_add(1, Ordering::Relaxed);
+            drop(keys.lock().await);
+            ([(CONTENT_TYPE, "application/json")], jwks([KEY.jwk()]))
+        }
+    });
+    let issuer = Issuer::from_jwks_uri(ISSUER, &testkit::serve(router).await).unwrap().client(CLIENT);
+    let issuer = issuer.status_list(StatusList::required().origin(&lists.url));
+    let issuer = issuer.and_introspect(endpoint.introspection());
+    let verifier = lists.builder().trust(issuer).start_lazy().unwrap();
+    let token = lists.token(0).sign_with(&KEY);
+    endpoint.activate(&token, &json!({ "client_id": CLIENT, "aud": null }));
+
+    let begun = Instant::now();
+    let asking = tokio::spawn(async move { verifier.verify_or_refresh(token).await });
+    until(&clock, "fetch of keys", || fetches.load(Ordering::Relaxed) == 1).await;
+    clock.pass(Duration::from_millis(600)).await;
+    drop(held_keys);
+    until(&clock, "introspection", || endpoint.calls() == 1).await;
+    clock.pass(Duration::from_millis(600)).await;
+    drop(held_response);
+    until(&clock, "fetch of the list", || lists.requests() == 1).await;
+    let left = Duration::from_secs(2).checked_sub(begun.elapsed()).expect("less than 2 s have passed");
+    clock.pass(left.saturating_sub(Duration::from_millis(50))).await;
+    assert!(!asking.is_finished(), "it waits for 2 s");
+    clock.pass(Duration::from_millis(50)).await;
+    let result = asking.await.unwrap();
+    assert!(matches!(result, Err(Error::StatusUnavailable { .. })), "{result:?}");
+    assert!(begun.elapsed() < Duration::from_millis(2_100), "2 s in all");
+}
+
+/// Waits for sockets, and for timers that are due: their deadlines are rounded up.
+async fn until(clock: &StillClock, what: &str, is_reached: impl Fn() -> bool) {
+    for _ in 0..500 {
+        clock.pass(Duration::ZERO).await;
+        for _ in 0..1_000 {
+            if is_reached() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    panic!("no {what} within 0.5 s");
 }
