@@ -12,6 +12,7 @@ mod routes;
 mod path;
 mod explain;
 mod doctor;
+mod conform;
 mod keys;
 mod token;
 mod issuer;
@@ -42,6 +43,8 @@ enum Command {
     Explain(Box<explain::Arguments>),
     /// Metadata, keys and clock of issuers
     Doctor(doctor::Arguments),
+    /// Report of the hostile tokens that an API in any language accepts
+    Conform(Box<conform::Arguments>),
     /// Usable keys of a JWKS and the reasons why others are not used
     Keys(keys::Arguments),
     /// Access token of the client credentials grant for curl
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => finished(explain::run(*arguments)),
         Command::Doctor(arguments) => finished(doctor::run(arguments)),
+        Command::Conform(arguments) => finished(conform::run(*arguments)),
         Command::Keys(arguments) => finished(keys::run(arguments)),
         Command::Token(arguments) => finished(token::run(arguments)),
         Command::Issuer(arguments) => finished(issuer::run(arguments)),

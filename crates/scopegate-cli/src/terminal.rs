@@ -21,6 +21,7 @@ pub(crate) struct Terminal {
 pub(crate) enum Mark {
     Good,
     Bad,
+    Warning,
     Skipped,
 }
 
@@ -68,6 +69,7 @@ impl Terminal {
         match mark {
             Mark::Good => self.styled("32", "✓"),
             Mark::Bad => self.styled("1;31", "✗"),
+            Mark::Warning => self.styled("33", "!"),
             Mark::Skipped => self.styled("2", "–"),
         }
     }
@@ -99,6 +101,11 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Writes text for the user to standard error, where it does not disturb a report.
+pub(crate) fn tell(text: &str) {
+    let _ = write!(io::stderr(), "{text}");
 }
 
 /// Writes a line to standard error.

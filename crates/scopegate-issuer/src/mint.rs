@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
@@ -253,14 +254,40 @@ impl Mint {
     /// Returns the compact token, signed with this key.
     #[must_use]
     pub fn sign_with(&self, key: &SigningKey) -> String {
-        let header = self.raw_header.clone().unwrap_or_else(|| self.header_for(key).to_string());
-        let payload =
-            self.raw_payload.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string());
-        self.damage.assemble(&header, &payload, key)
+        let header = self.header_for(key.kid(), &key.alg().to_string());
+        self.damage.assemble(&header, &self.payload(), key)
     }
 
-    fn header_for(&self, key: &SigningKey) -> Value {
-        let mut header = json!({ "kid": key.kid(), "alg": key.alg().to_string() });
+    /// Returns the compact token with an HMAC as its signature (`HS256`, RFC 7518 §3.2). The header has
+    /// this key id.
+    ///
+    /// Use it for the attack in which a public key is the secret (RFC 8725 §2.1). A defect of the
+    /// signature, such as [`bad_signature`](Self::bad_signature), has no effect.
+    ///
+    /// ```
+    /// use scopegate_issuer::{Algorithm, Mint, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::RS256);
+    /// let mint = Mint::rfc9068("https://issuer.example", "my-client");
+    /// let forged = mint.sign_with_secret(key.kid(), key.public_key_pem().as_bytes());
+    /// assert_eq!(forged.split('.').count(), 3);
+    /// ```
+    #[must_use]
+    pub fn sign_with_secret(&self, kid: &str, secret: &[u8]) -> String {
+        let signing_input = format!("{}.{}", encode(self.header_for(kid, "HS256")), encode(self.payload()));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signing_input.as_bytes());
+        format!("{signing_input}.{}", encode(tag))
+    }
+
+    fn payload(&self) -> String {
+        self.raw_payload.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string())
+    }
+
+    fn header_for(&self, kid: &str, alg: &str) -> String {
+        if let Some(raw) = &self.raw_header {
+            return raw.clone();
+        }
+        let mut header = json!({ "kid": kid, "alg": alg });
         if let Some(members) = header.as_object_mut() {
             if let Some(typ) = self.shape.typ() {
                 members.insert("typ".to_owned(), typ.into());
@@ -275,7 +302,7 @@ impl Mint {
                 };
             }
         }
-        header
+        header.to_string()
     }
 }
 

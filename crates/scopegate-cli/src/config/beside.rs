@@ -12,10 +12,13 @@ use zeroize::Zeroizing;
 
 use crate::config::problem::{Needed, Problems};
 use crate::config::reader::Text;
+use crate::config::tenants::MAX_ISSUERS;
 use crate::config::text;
 
 /// Maximum size of a secret in bytes. A key with its chain of certificates has some kilobytes.
 const MAX_SECRET: usize = 64 * 1024;
+/// Maximum number of secrets: two for each issuer.
+const MAX_SECRETS: usize = 2_000;
 
 /// The keys at the top of the file that name a secret.
 const OF_SERVICE: [&str; 2] = ["dpop_nonce_key_file", "replay_store_password_file"];
@@ -83,11 +86,11 @@ impl Beside {
         if ["_file", "_env"].into_iter().any(|end| text.contains(end)) {
             let (table, _) = DeTable::parse_recoverable(text);
             let (places, lists) = named(table.get_ref());
-            for place in places {
+            for place in places.into_iter().take(MAX_SECRETS) {
                 let secret = beside.read_secret(&place);
                 beside.secrets.insert(place, secret);
             }
-            for name in lists {
+            for name in lists.into_iter().take(MAX_ISSUERS) {
                 let list = beside.read_list(&name);
                 beside.lists.insert(name, list);
             }
@@ -123,13 +126,13 @@ impl Beside {
     }
 
     fn read(&self, place: &Place) -> Result<&SecretText, &str> {
-        let found = self.secrets.get(place).ok_or("it was not read")?;
+        let found = self.secrets.get(place).ok_or("there are too many")?;
         found.as_ref().map_err(String::as_str)
     }
 
     /// Returns a list of tenants, or the reason why it cannot be read.
     pub(super) fn list(&self, name: &str) -> Result<&str, &str> {
-        let found = self.lists.get(name).ok_or("it was not read")?;
+        let found = self.lists.get(name).ok_or("there are too many")?;
         found.as_deref().map_err(String::as_str)
     }
 
@@ -214,6 +217,16 @@ mod tests {
         for text in [format!("{secret:?}"), format!("{beside:?}")] {
             assert!(text.contains("[redacted]") && !text.contains("s3cret"), "{text}");
         }
+    }
+
+    #[test]
+    fn number_of_secrets_is_bounded() {
+        let entry = |n: usize| format!("[[issuer]]\nintrospection = {{ client_secret_file = \"{n}\" }}\n");
+        let text: String = (0..=MAX_SECRETS).map(entry).collect();
+        let beside = Beside::of(&text, Path::new("missing/scopegate.toml"));
+        assert_eq!(beside.secrets.len(), MAX_SECRETS);
+        let last = Place::File(MAX_SECRETS.to_string());
+        assert_eq!(beside.read(&last).map(SecretText::expose), Err("there are too many"));
     }
 
     #[test]

@@ -25,5 +25,6 @@ mod schema;
 mod guide;
 mod mistakes;
 mod doctor;
+mod conform;
 mod token;
 mod issuer;

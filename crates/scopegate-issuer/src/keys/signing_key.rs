@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{
@@ -237,17 +237,32 @@ impl SigningKey {
             Pair::Ed25519(pair) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
             Pair::MlDsa(pair, _) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
         };
-        let base64 = STANDARD.encode(der);
-        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-        let mut rest = base64.as_str();
-        while !rest.is_empty() {
-            // RFC 7468 §2: lines of 64 characters.
-            let (line, next) = rest.split_at_checked(64).unwrap_or((rest, ""));
-            pem.push_str(line);
-            pem.push('\n');
-            rest = next;
-        }
-        pem + "-----END PRIVATE KEY-----\n"
+        pem("PRIVATE KEY", &der)
+    }
+
+    /// Returns the public key as a `SubjectPublicKeyInfo` in PEM (RFC 7468 §13), for a server under
+    /// test that is configured with it.
+    ///
+    /// ```
+    /// use scopegate_issuer::{Algorithm, SigningKey};
+    ///
+    /// let pem = SigningKey::generate(Algorithm::ES256).public_key_pem();
+    /// assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the cryptography library cannot allocate memory for the encoding.
+    #[must_use]
+    pub fn public_key_pem(&self) -> String {
+        const ENCODED: &str = "a key that was generated can be encoded";
+        let der: PublicKeyX509Der<'_> = match &*self.pair {
+            Pair::Rsa(pair) => pair.public_key().as_der().expect(ENCODED),
+            Pair::Ecdsa(pair) => pair.public_key().as_der().expect(ENCODED),
+            Pair::Ed25519(pair) => pair.public_key().as_der().expect(ENCODED),
+            Pair::MlDsa(pair, _) => pair.public_key().as_der().expect(ENCODED),
+        };
+        pem("PUBLIC KEY", der.as_ref())
     }
 
     fn rsa_encoding(&self) -> &'static dyn RsaEncoding {
@@ -291,6 +306,20 @@ impl Pair {
 }
 
 /// The only remaining cause of failure, because sizes and algorithms are fixed above.
+/// Writes PEM with lines of 64 characters (RFC 7468 §2).
+fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, next) = rest.split_at_checked(64).unwrap_or((rest, ""));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = next;
+    }
+    pem + "-----END " + label + "-----\n"
+}
+
 const NO_RANDOMNESS: &str = "the operating system has randomness";
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, TokenData, Validation, crypto, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, crypto, decode, decode_header};
 use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature, VerifyingKey};
 use serde_json::Value;
 
@@ -43,17 +43,26 @@ fn verifies<P: MlDsaParams>(key: &[u8], input: &str, signature: &[u8]) -> Option
 /// Verifies the signature of a token with this key set, and returns header and claims. Times and
 /// issuer are not checked.
 pub(crate) fn verify(token: &str, jwks: &str) -> Result<TokenData<Value>, String> {
-    // The build may enable both backends of `jsonwebtoken`, so it needs an explicit choice. An error
-    // means that another test was first.
-    let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let set: JwkSet = serde_json::from_str(jwks).map_err(|error| error.to_string())?;
     let header = decode_header(token).map_err(|error| error.to_string())?;
     let kid = header.kid.ok_or("no kid")?;
     let jwk = set.find(&kid).ok_or("unknown kid")?;
     let key = DecodingKey::from_jwk(jwk).map_err(|error| error.to_string())?;
-    let mut validation = Validation::new(header.alg);
+    verify_with(token, &key, header.alg)
+}
+
+/// Verifies the signature of a token with this key. Times and issuer are not checked.
+pub(crate) fn verify_with(
+    token: &str,
+    key: &DecodingKey,
+    alg: Algorithm,
+) -> Result<TokenData<Value>, String> {
+    // The build may enable both backends of `jsonwebtoken`, so it needs an explicit choice. An error
+    // means that another test was first.
+    let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+    let mut validation = Validation::new(alg);
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    decode(token, &key, &validation).map_err(|error| error.to_string())
+    decode(token, key, &validation).map_err(|error| error.to_string())
 }

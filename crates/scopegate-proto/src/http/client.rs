@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::StatusCode;
 use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use ::http::{Method, StatusCode};
 use bytes::Bytes;
 use reqwest::RequestBuilder;
 use zeroize::Zeroizing;
@@ -42,7 +42,7 @@ impl HttpClient {
 
     /// Starts a GET request.
     pub fn get(&self, url: &FetchUrl) -> HttpRequest {
-        self.request(url, self.0.client.get(url.url().clone()))
+        self.begin(url, self.0.client.get(url.url().clone()))
     }
 
     /// Starts a POST request with a form. The form is wiped from memory after it was sent.
@@ -65,7 +65,7 @@ impl HttpClient {
     pub fn post_form(&self, url: &SecureUrl, form: Zeroizing<String>) -> HttpRequest {
         let request = self.0.client.post(url.url().clone());
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        self.request(url, request.header(CONTENT_TYPE, kind).body(Bytes::from_owner(Wiped(form))))
+        self.begin(url, request.header(CONTENT_TYPE, kind).body(Bytes::from_owner(Wiped(form))))
     }
 
     /// Starts a POST request with JSON. The body may contain personal data, so it is not sent over a
@@ -73,10 +73,20 @@ impl HttpClient {
     pub fn post_json(&self, url: &SecureUrl, json: Vec<u8>) -> HttpRequest {
         let request = self.0.client.post(url.url().clone());
         let kind = HeaderValue::from_static("application/json");
-        self.request(url, request.header(CONTENT_TYPE, kind).body(json))
+        self.begin(url, request.header(CONTENT_TYPE, kind).body(json))
     }
 
-    fn request(&self, url: &FetchUrl, request: RequestBuilder) -> HttpRequest {
+    /// Starts a request with any method, for a tool that sends the requests of its user. An empty body
+    /// is not sent.
+    ///
+    /// The body may go over a network without TLS. Use [`post_json`](Self::post_json) for data that
+    /// must not.
+    pub fn request(&self, method: Method, url: &FetchUrl, body: Vec<u8>) -> HttpRequest {
+        let request = self.0.client.request(method, url.url().clone());
+        self.begin(url, if body.is_empty() { request } else { request.body(body) })
+    }
+
+    fn begin(&self, url: &FetchUrl, request: RequestBuilder) -> HttpRequest {
         let route = self.0.route;
         HttpRequest { request, route, fits: Route::to(url) == route, timeout: self.0.timeout }
     }

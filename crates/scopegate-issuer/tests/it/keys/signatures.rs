@@ -1,9 +1,12 @@
 //! Signatures of every algorithm, verified by an independent implementation.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm as Named, DecodingKey};
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
-use crate::independent::{verify, verify_ml_dsa};
+use crate::independent::{verify, verify_ml_dsa, verify_with};
 
 fn jwks(key: &SigningKey) -> String {
     json!({ "keys": [key.jwk()] }).to_string()
@@ -96,5 +99,40 @@ fn public_key_has_exactly_members_of_its_type() {
         let ml_dsa = SigningKey::generate(alg).jwk();
         assert_eq!(members(&ml_dsa), ["alg", "kid", "kty", "pub", "use"]);
         assert_eq!((&ml_dsa["kty"], &ml_dsa["alg"]), (&json!("AKP"), &json!(alg.to_string())));
+    }
+}
+
+#[test]
+fn token_signed_with_secret_verifies_with_that_secret() {
+    let key = SigningKey::generate(Algorithm::EdDSA).with_kid("k1");
+    let pem = key.public_key_pem();
+    let token = mint().header("typ", "JWT").sign_with_secret(key.kid(), pem.as_bytes());
+    let of_secret = |secret: &[u8]| {
+        let key = DecodingKey::from_secret(secret).map_err(|error| error.to_string())?;
+        verify_with(&token, &key, Named::HS256)
+    };
+    let verified = of_secret(pem.as_bytes()).unwrap();
+    assert_eq!((verified.header.kid.as_deref(), verified.header.typ.as_deref()), (Some("k1"), Some("JWT")));
+    assert_eq!(verified.claims["client_id"], "my-client");
+    let other = SigningKey::generate(Algorithm::EdDSA).public_key_pem();
+    assert_eq!(of_secret(other.as_bytes()).unwrap_err(), "InvalidSignature");
+}
+
+#[test]
+fn public_key_in_pem_is_that_of_the_jwk() {
+    // RFC 8410 §10.1: a key of Ed25519 has 12 bytes of DER before its own 32 bytes.
+    let key = SigningKey::generate(Algorithm::EdDSA);
+    let pem = key.public_key_pem();
+    let lines: Vec<&str> = pem.lines().collect();
+    assert_eq!(
+        (lines[0], lines[2], lines.len()),
+        ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----", 3)
+    );
+    let der = STANDARD.decode(lines[1]).unwrap();
+    let x = URL_SAFE_NO_PAD.decode(key.jwk()["x"].as_str().unwrap()).unwrap();
+    assert_eq!((der.len(), &der[12..]), (44, x.as_slice()));
+    for alg in Algorithm::ALL {
+        let pem = SigningKey::generate(alg).public_key_pem();
+        assert!(pem.lines().all(|line| line.len() <= 64), "{alg}: {pem}");
     }
 }

@@ -5,8 +5,8 @@ use scopegate_proto::url::SecureUrl;
 use testkit::response;
 
 use crate::http::server::{GZIPPED, Server, client, settings};
-use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderValue, RETRY_AFTER};
+use http::{Method, StatusCode};
 
 #[tokio::test]
 async fn get_sends_no_additional_headers() {
@@ -30,6 +30,24 @@ async fn form_is_sent_with_its_type() {
     assert!(request.starts_with("POST /x HTTP/1.1\r\n") && request.ends_with("\r\n\r\na=b&c=d"), "{request}");
     for line in ["content-type: application/x-www-form-urlencoded", "authorization: Basic eDp5"] {
         assert!(request.contains(&format!("\r\n{line}\r\n")), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn any_method_is_sent_with_its_headers_and_body() {
+    let server = Server::sending(response("200 OK", "", b"{}")).await;
+    let [one, two] = ["Bearer a", "Bearer b"].map(HeaderValue::from_static);
+    for (method, body, end) in [(Method::PATCH, "x=1", "\r\n\r\nx=1"), (Method::GET, "", "\r\n\r\n")] {
+        let request = server.client().request(method.clone(), &server.url, body.into());
+        let request = request.header(AUTHORIZATION, one.clone()).header(AUTHORIZATION, two.clone());
+        request.send().await.unwrap();
+        let sent = server.requests().pop().unwrap();
+        assert!(sent.starts_with(&format!("{method} /x HTTP/1.1\r\n")) && sent.ends_with(end), "{sent}");
+        assert!(
+            sent.contains("authorization: Bearer a\r\n") && sent.contains("authorization: Bearer b\r\n"),
+            "{sent}"
+        );
+        assert_eq!(sent.contains("content-length"), !body.is_empty(), "{sent}");
     }
 }
 
