@@ -221,3 +221,9 @@ proptest! {
         let _ = read(&format!("{}{text}", DOCUMENT.get(..cut).unwrap_or_default()), "");
     }
 }
+
+#[test]
+fn control_characters_of_keys_are_escaped() {
+    let found = mistakes("    delete:", "    \"get\\e\":").concat();
+    assert!(found.contains("found `get\\u{1b}`"), "{found}");
+}
