@@ -38,6 +38,8 @@ build_service() {
 start() { # NAME COMMAND…
     local name=$1 pinned=()
     shift
+    # The output of an earlier program of this name must not be read.
+    : >"$work/$name.out"
     [ -z "$server_cpu" ] || pinned=(taskset -c "$server_cpu")
     "${pinned[@]}" "$@" <"$work/input" >"$work/$name.out" 2>"$work/$name.err" {input}>&- &
     pids[$name]=$!
