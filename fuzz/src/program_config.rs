@@ -64,9 +64,9 @@ fn assert_agrees(config: &Config, text: &str) {
         let members = read.as_table().expect("a table");
         assert_eq!(Some(route.path.as_str()), members.get("path").and_then(toml::Value::as_str));
         let has_rule = |key: &str| route.methods.iter().any(|(method, _)| method.as_str() == key);
-        let rules = members.keys().filter(|key| !["path", "host"].contains(&key.as_str()));
-        assert!(rules.clone().all(|key| has_rule(key)), "a rule is lost: {members:?}");
-        assert_eq!(rules.count(), route.methods.len());
+        let rules: Vec<_> = members.keys().filter(|key| !["path", "host"].contains(&key.as_str())).collect();
+        assert!(rules.iter().all(|key| has_rule(key)), "a rule is lost: {members:?}");
+        assert_eq!(rules.len(), route.methods.len());
         for (method, access) in &route.methods {
             let is_public = members.get(method.as_str()).and_then(toml::Value::as_str) == Some("public");
             assert_eq!(is_public, *access == crate::routes::access::Access::Public, "{members:?}");
