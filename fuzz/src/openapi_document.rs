@@ -44,7 +44,8 @@ fn assert_agrees(operations: &[Operations], document: &str) {
     let paths = root.get("paths").and_then(Value::as_object).expect("the map of paths");
     let items = paths.iter().filter(|(path, _)| !path.starts_with("x-"));
     let items: Vec<_> = items.map(|(_, item)| item.as_object().expect("a map")).collect();
-    let read: Vec<_> = items.iter().flat_map(|item| METHODS.iter().filter_map(|name| item.get(*name))).collect();
+    let read: Vec<_> =
+        items.iter().flat_map(|item| METHODS.iter().filter_map(|name| item.get(*name))).collect();
     let is_public = |operation: &&Value| {
         let security = operation.get("security").or_else(|| root.get("security"));
         let security = security.and_then(Value::as_array).expect("security of each operation");

@@ -22,11 +22,15 @@ pub async fn serve(count: u64) {
     let keys = json!({ "keys": [key.jwk()] });
     println!("{url}");
     for number in 0..count.min(TOKENS) {
-        println!("{}", Mint::cognito(&format!("{url}/{number}"), CLIENT).scope("orders/read").sign_with(&key));
+        println!(
+            "{}",
+            Mint::cognito(&format!("{url}/{number}"), CLIENT).scope("orders/read").sign_with(&key)
+        );
     }
     println!("{keys}");
     let metadata = move |Path(number): Path<u64>| {
-        let found = if number < count { Ok(Json(metadata(&url, number))) } else { Err(StatusCode::NOT_FOUND) };
+        let found =
+            if number < count { Ok(Json(metadata(&url, number))) } else { Err(StatusCode::NOT_FOUND) };
         std::future::ready(found)
     };
     let router = Router::new()

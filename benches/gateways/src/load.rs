@@ -49,7 +49,12 @@ impl Load<'_> {
     }
 }
 
-async fn ask_until(end: Instant, channel: Channel, questions: Vec<CheckRequest>, first: u64) -> Vec<Duration> {
+async fn ask_until(
+    end: Instant,
+    channel: Channel,
+    questions: Vec<CheckRequest>,
+    first: u64,
+) -> Vec<Duration> {
     let mut client = Grpc::new(channel);
     let mut times = Vec::new();
     for question in questions.iter().cycle().skip(usize::try_from(first).expect("a small number")) {
@@ -62,7 +67,10 @@ async fn ask_until(end: Instant, channel: Channel, questions: Vec<CheckRequest>,
         let codec = ProstCodec::<CheckRequest, CheckResponse>::default();
         let response = client.unary(tonic::Request::new(question.clone()), method, codec).await;
         let verdict = response.expect("a response").into_inner().http_response;
-        assert!(matches!(verdict, Some(HttpResponse::Ok(_))), "expected an accepted request, found {verdict:?}");
+        assert!(
+            matches!(verdict, Some(HttpResponse::Ok(_))),
+            "expected an accepted request, found {verdict:?}"
+        );
         times.push(sent.elapsed());
     }
     times

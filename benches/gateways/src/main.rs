@@ -33,7 +33,8 @@ fn main() {
         ["load", url, seconds, at_a_time, paths] => {
             let mut token = String::new();
             io::stdin().read_to_string(&mut token).expect("a token on standard input");
-            let load = load::Load { url, token: token.trim(), seconds: number(seconds), paths: number(paths) };
+            let load =
+                load::Load { url, token: token.trim(), seconds: number(seconds), paths: number(paths) };
             println!("{}", runtime().block_on(load.run(number(at_a_time))));
         }
         _ => {
