@@ -18,6 +18,8 @@ pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
 pub mod introspection_response;
+pub mod program_config;
+pub mod openapi_document;
 
 mod bound_token;
 mod trust;
@@ -26,3 +28,24 @@ mod text;
 mod members;
 mod at_once;
 mod verdicts;
+
+/// Modules of the program `scopegate`, which has no library.
+#[path = "../../crates/scopegate-cli/src"]
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
+mod program {
+    pub(crate) mod config;
+    pub(crate) mod decide;
+    pub(crate) mod gateway;
+    pub(crate) mod openapi;
+    pub(crate) mod path;
+    pub(crate) mod routes;
+    pub(crate) mod check {
+        mod warnings;
+
+        pub(crate) fn warnings_of(config: &crate::config::settings::Config) -> Vec<String> {
+            warnings::warnings(config)
+        }
+    }
+}
+// Their paths begin at the root.
+use program::{check, config, decide, gateway, openapi, path, routes};

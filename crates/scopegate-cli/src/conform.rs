@@ -126,7 +126,7 @@ fn finish(arguments: &Arguments, report: &Report) -> Result<Exit, Failure> {
     }
     let text =
         if arguments.json { json::report(report) } else { report::report(report, Terminal::of_stdout()) };
-    terminal::print(&text);
+    terminal::print(&text).map_err(|error| Failure::output(&error))?;
     Ok(report.exit())
 }
 

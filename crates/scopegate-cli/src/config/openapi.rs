@@ -81,5 +81,5 @@ pub(super) fn routes(
 
 /// Adds a mistake in the document at the place of its name.
 fn add(name: &Text<'_>, span: &Range<usize>, message: std::fmt::Arguments<'_>, problems: &mut Problems<'_>) {
-    problems.add(span, format_args!("{}:{message}", name.text));
+    problems.add(span, format_args!("{}:{message}", name.text.escape_debug()));
 }

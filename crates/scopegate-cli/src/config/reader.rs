@@ -169,7 +169,10 @@ impl<'d> Reader<'d> {
     pub(super) fn finish(&self, problems: &mut Problems<'_>) {
         for (key, _) in self.rest() {
             let known = self.known.join("`, `");
-            problems.add(&key.span, format_args!("expected a key out of `{known}`, found `{}`", key.text));
+            problems.add(
+                &key.span,
+                format_args!("expected a key out of `{known}`, found `{}`", key.text.escape_debug()),
+            );
         }
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn read(mut table: Reader<'_>, hosts: Vec<String>, problems: &mut Pro
             Some(method) => methods.extend(access(value, problems).map(|access| (method, access))),
             None => problems.add(
                 &key.span,
-                format_args!("expected `path`, `host` or a method in upper case, found `{}`", key.text),
+                format_args!(
+                    "expected `path`, `host` or a method in upper case, found `{}`",
+                    key.text.escape_debug()
+                ),
             ),
         }
     }

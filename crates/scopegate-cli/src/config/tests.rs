@@ -285,3 +285,16 @@ fn size_of_file_and_lists_is_bounded() {
     assert!(problems_of(&padded(MAX_FILE)).is_empty());
     assert!(problems_of(&padded(MAX_FILE + 1))[0].contains("expected at most 8388608 bytes"));
 }
+
+#[test]
+fn control_characters_of_keys_are_escaped() {
+    let key = "\"a\\u001b\\u202e\"";
+    for (from, to) in [
+        ("listen_admin", key.to_owned()),
+        ("OPTIONS", key.to_owned()),
+        ("dpop = \"accept\"", format!("openapi = {key}")),
+    ] {
+        let found = problems(from, &to).concat();
+        assert!(found.contains("a\\u{1b}\\u{202e}") && !found.contains(char::is_control), "{found}");
+    }
+}

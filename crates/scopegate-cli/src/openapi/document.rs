@@ -70,7 +70,8 @@ fn operations(
             methods.extend(access.map(|access| (method.clone(), access)));
         } else if !matches!(key.as_str(), "parameters" | "summary" | "description") && !key.starts_with("x-")
         {
-            mistakes.add(*place, format_args!("expected a method in lower case, found `{key}`"));
+            mistakes
+                .add(*place, format_args!("expected a method in lower case, found `{}`", key.escape_debug()));
         }
     }
     Some(Operations { path: path?, methods, place: item.place })

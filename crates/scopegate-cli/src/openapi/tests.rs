@@ -223,3 +223,16 @@ proptest! {
         let _ = read(&format!("{}{text}", DOCUMENT.get(..cut).unwrap_or_default()), "");
     }
 }
+
+#[test]
+fn control_characters_of_keys_are_escaped() {
+    let found = mistakes("    delete:", "    \"get\\e\":").concat();
+    assert!(found.contains("found `get\\u{1b}`"), "{found}");
+}
+
+#[test]
+fn unfinished_document_has_its_end_as_place() {
+    for (text, place) in [("[[", "1:3: "), ("a: [b", "1:6: "), ("a:\n  \u{e9}: {", "2:7: ")] {
+        assert!(mistakes_of(text)[0].starts_with(place), "{:?}", mistakes_of(text));
+    }
+}

@@ -99,11 +99,22 @@ pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = (error.marker().line(), error.marker().col() + 1);
-            Mistake { place: Place { line, column }, message: error.info().to_owned() }
+            Mistake { place: within(text, Place { line, column }), message: error.info().to_owned() }
         })?;
         tree.add(event, place(&span))?;
     }
     tree.root.map_or_else(|| mistake(start, "expected a document, found none"), Ok)
+}
+
+/// Returns a place in the text. At the end of an unfinished document, the parser names the line after it.
+fn within(text: &str, place: Place) -> Place {
+    let breaks = ['\n', '\r'];
+    let line = text.split(breaks).count();
+    if place.line <= line {
+        return place;
+    }
+    let last = text.rsplit(breaks).next().unwrap_or_default();
+    Place { line, column: last.chars().count() + 1 }
 }
 
 struct Tree {
