@@ -63,7 +63,7 @@ impl Tried<'_> {
             ),
             ("the same with white space in the name, and on two lines", self.malformed_names().await),
             ("a token of 12 KiB: 200", self.large_token().await),
-            ("a token of 7 KB with ML-DSA-87 arrives at the service", self.ml_dsa().await),
+            ("a token of 7 KB with ML-DSA-87 is accepted", self.ml_dsa().await),
             ("the longest header that arrives, and a longer one", self.longest_header().await),
             ("without the larger buffers: a token of 7 KB, and of 12 KiB", self.small_buffers().await),
             ("a DPoP proof: 200, again or for another path: 401 with a DPoP challenge", self.proofs().await),

@@ -32,6 +32,7 @@ pub(crate) struct Tokens {
 /// The running issuer, with the URL of an issuer that has ended.
 pub(crate) struct Issuers {
     local: LocalIssuer,
+    ml_dsa: LocalIssuer,
     ended: String,
     pub(crate) tokens: Tokens,
 }
@@ -42,12 +43,14 @@ impl Issuers {
         let reader = local.mint().scope(SCOPES).sign();
         let more = (0..96).map(|number| format!("scope/{number:083}")).collect::<Vec<_>>().join(" ");
         let large = local.mint().scope(&format!("{SCOPES} {more}")).sign();
-        let key = SigningKey::generate(Algorithm::MlDsa87);
-        let ml_dsa = local.mint().scope(SCOPES).claim("tenant", "x".repeat(300)).sign_with(&key);
+        let ml_dsa = LocalIssuer::start().await?;
+        ml_dsa.rotate_to(SigningKey::generate(Algorithm::MlDsa87));
+        let of_ml_dsa = ml_dsa.mint().scope(SCOPES).claim("tenant", "x".repeat(300)).sign();
         let undecidable = other.mint().scope(SCOPES).sign();
         let ended = other.issuer().to_owned();
         other.shut_down().await;
-        Ok(Self { local, ended, tokens: Tokens { reader, large, ml_dsa, undecidable } })
+        let tokens = Tokens { reader, large, ml_dsa: of_ml_dsa, undecidable };
+        Ok(Self { local, ml_dsa, ended, tokens })
     }
 
     /// Returns a request with a bound token and a new proof for this path.
@@ -60,7 +63,8 @@ impl Issuers {
     /// Returns the file of the decision service for a kind of gateway.
     fn config(&self, gateway: &str) -> String {
         let issuer = |url: &str| format!("[[issuer]]\nissuer = \"{url}\"\nclients = [\"{CLIENT}\"]\n");
-        let issuers = issuer(self.local.issuer()) + &issuer(&self.ended);
+        let ml_dsa = issuer(self.ml_dsa.issuer()) + "algorithms = [\"ML-DSA-87\"]\n";
+        let issuers = issuer(self.local.issuer()) + &issuer(&self.ended) + &ml_dsa;
         format!(
             r#"listen = "127.0.0.1:0"
 listen_grpc = "127.0.0.1:0"
