@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 
 use crate::config::problem::{Needed, Problems};
 use crate::config::reader::Text;
-use crate::config::tenants::MAX_ISSUERS;
 use crate::config::text;
 
 /// Maximum size of a secret in bytes. A key with its chain of certificates has some kilobytes.
@@ -27,6 +26,8 @@ const FILES: [&str; 3] = ["client_secret_file", "private_key_file", "certificate
 const VARIABLES: [&str; 1] = ["client_secret_env"];
 /// The key of `[[issuer]]` that names a list of tenants.
 const LIST: &str = "tenants_file";
+/// Maximum number of lists: one for each issuer.
+const MAX_LISTS: usize = 1_000;
 /// Maximum size of a list in bytes.
 const MAX_LIST: usize = 1024 * 1024;
 
@@ -90,7 +91,7 @@ impl Beside {
                 let secret = beside.read_secret(&place);
                 beside.secrets.insert(place, secret);
             }
-            for name in lists.into_iter().take(MAX_ISSUERS) {
+            for name in lists.into_iter().take(MAX_LISTS) {
                 let list = beside.read_list(&name);
                 beside.lists.insert(name, list);
             }
