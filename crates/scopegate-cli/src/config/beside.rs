@@ -1,7 +1,9 @@
 //! The files and environment variables that the configuration file names: secrets, and lists of tenants.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +44,16 @@ pub(super) enum Found {
     Unavailable,
 }
 
+/// The reason why there is no secret. It never has the name of the place, which may be a secret that was
+/// written there by mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Unread {
+    /// It cannot be read here. It may be readable on another machine.
+    Here(String),
+    /// It is no secret anywhere.
+    Invalid(String),
+}
+
 /// The place of a secret, as the file names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
@@ -55,7 +67,7 @@ pub(super) enum Place {
 pub(crate) struct Beside {
     folder: PathBuf,
     /// Each secret, or the reason why it cannot be read here.
-    secrets: BTreeMap<Place, Result<SecretText, String>>,
+    secrets: BTreeMap<Place, Result<SecretText, Unread>>,
     /// Each list of tenants, or the reason why it cannot be read.
     lists: BTreeMap<String, Result<String, String>>,
 }
@@ -69,6 +81,15 @@ impl SecretText {
     /// Returns the secret, for the verifier only.
     pub(super) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File(_) => "the file",
+            Self::Variable(_) => "the environment variable",
+        })
     }
 }
 
@@ -108,13 +129,16 @@ impl Beside {
         problems: &mut Problems<'_>,
     ) -> Option<Found> {
         match self.read(place) {
-            Err(reason) => {
-                let message = format_args!("no secret from {:?}: {reason}", name.text);
-                problems.defer(Needed::Always, &name.span, message);
+            Err(Unread::Here(reason)) => {
+                problems.defer(Needed::Always, &name.span, format_args!("no secret: {reason}"));
                 Some(Found::Unavailable)
             }
+            Err(Unread::Invalid(reason)) => {
+                problems.add(&name.span, format_args!("expected a secret: {reason}"));
+                None
+            }
             Ok(secret) if secret.expose().trim().is_empty() => {
-                problems.add(&name.span, format_args!("expected a secret in {:?}, found none", name.text));
+                problems.add(&name.span, format_args!("expected a secret: {place} is empty"));
                 None
             }
             Ok(secret) => Some(Found::Secret(secret.clone())),
@@ -126,9 +150,19 @@ impl Beside {
         self.secret(&Place::File(name.text.to_owned()), name, problems)
     }
 
-    fn read(&self, place: &Place) -> Result<&SecretText, &str> {
-        let found = self.secrets.get(place).ok_or("there are too many")?;
-        found.as_ref().map_err(String::as_str)
+    /// Reports a file that the verifier reads for each call, and that cannot be read here.
+    pub(super) fn needs_file(&self, name: &Text<'_>, problems: &mut Problems<'_>) -> PathBuf {
+        let path = self.path(name.text);
+        if let Err(error) = secret_file::read(&path, MAX_SECRET) {
+            problems.defer(Needed::AtStart, &name.span, format_args!("no secret: cannot read file: {error}"));
+        }
+        path
+    }
+
+    fn read(&self, place: &Place) -> Result<&SecretText, Unread> {
+        let found =
+            self.secrets.get(place).ok_or_else(|| Unread::Invalid("there are too many".to_owned()))?;
+        found.as_ref().map_err(Clone::clone)
     }
 
     /// Returns a list of tenants, or the reason why it cannot be read.
@@ -151,29 +185,30 @@ impl Beside {
         Ok(text)
     }
 
-    fn read_secret(&self, place: &Place) -> Result<SecretText, String> {
+    fn read_secret(&self, place: &Place) -> Result<SecretText, Unread> {
         match place {
             Place::File(name) => {
-                let text = secret_file::read(&self.path(name), MAX_SECRET)
-                    .map_err(|error| format!("cannot read file: {error}"))?;
+                let text =
+                    secret_file::read(&self.path(name), MAX_SECRET).map_err(|error| match error.kind() {
+                        ErrorKind::InvalidData => Unread::Invalid("the file is not UTF-8".to_owned()),
+                        _ => Unread::Here(format!("cannot read file: {error}")),
+                    })?;
                 if text.len() > MAX_SECRET {
-                    return Err(format!(
-                        "expected a secret of at most {MAX_SECRET} bytes, found a longer one"
-                    ));
+                    return Err(Unread::Invalid(format!("the file has more than {MAX_SECRET} bytes")));
                 }
                 Ok(SecretText::new(&text))
             }
             Place::Variable(name) => {
                 if name.is_empty() || name.contains(['=', '\0']) {
-                    return Err("no environment variable has this name".to_owned());
+                    return Err(Unread::Invalid("no environment variable has this name".to_owned()));
                 }
                 match std::env::var(name) {
                     Ok(text) => Ok(SecretText::new(&Zeroizing::new(text))),
-                    Err(std::env::VarError::NotPresent) => {
-                        Err("the environment variable is not set".to_owned())
+                    Err(VarError::NotPresent) => {
+                        Err(Unread::Here("the environment variable is not set".to_owned()))
                     }
-                    Err(std::env::VarError::NotUnicode(_)) => {
-                        Err("the environment variable is not UTF-8".to_owned())
+                    Err(VarError::NotUnicode(_)) => {
+                        Err(Unread::Invalid("the environment variable is not UTF-8".to_owned()))
                     }
                 }
             }
@@ -227,7 +262,7 @@ mod tests {
         let beside = Beside::of(&text, Path::new("missing/scopegate.toml"));
         assert_eq!(beside.secrets.len(), MAX_SECRETS);
         let last = Place::File(MAX_SECRETS.to_string());
-        assert_eq!(beside.read(&last).map(SecretText::expose), Err("there are too many"));
+        assert!(matches!(beside.read(&last), Err(Unread::Invalid(_))));
     }
 
     #[test]

@@ -139,10 +139,10 @@ pub(super) fn read(table: &mut Reader<'_>, beside: &Beside, problems: &mut Probl
     }
     let span = text.span.clone();
     let credentials = match method {
-        Method::Bearer => Credentials::Bearer(beside.path(text.text)),
+        Method::Bearer => Credentials::Bearer(beside.needs_file(&text, problems)),
         Method::Assertion => {
             let id = id?.text.to_owned();
-            Credentials::Client { id, secret: ClientSecret::Assertion(beside.path(text.text)) }
+            Credentials::Client { id, secret: ClientSecret::Assertion(beside.needs_file(&text, problems)) }
         }
         _ => {
             let secret = secret(key, &text, beside, problems);

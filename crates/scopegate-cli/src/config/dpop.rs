@@ -29,6 +29,8 @@ enum Nonces {
     Random,
     /// A key that several instances share.
     Shared(SecretText),
+    /// The key cannot be read here, so no service runs with this configuration.
+    Unavailable,
 }
 
 /// The settings of a verifier, with the nonces that a reload can rotate.
@@ -62,8 +64,18 @@ impl DpopSettings {
         Ok(Started { dpop: self.store.add_to(dpop), nonces })
     }
 
+    /// Returns whether the key of nonces cannot be read here.
+    pub(crate) fn lacks_secret(&self) -> bool {
+        matches!(self.nonces, Some(Nonces::Unavailable))
+    }
+
+    /// Returns whether the password of the server of used proofs differs from the earlier one.
+    pub(crate) fn has_other_password_than(&self, earlier: &Self) -> bool {
+        self.store.password() != earlier.store.password()
+    }
+
     /// Returns whether a verifier has the same settings. The shared key of nonces may differ, because it
-    /// can be rotated.
+    /// can be rotated, and so may the password of the server of used proofs: a restart needs it.
     pub(crate) fn has_settings_of(&self, other: &Self) -> bool {
         let kind = |nonces: &Option<Nonces>| nonces.as_ref().map(std::mem::discriminant);
         let Self { is_required, nonces, algorithms, max_age, store } = self;
@@ -84,7 +96,7 @@ impl DpopSettings {
 impl Nonces {
     fn start(&self) -> Result<DpopNonces, ConfigError> {
         match self {
-            Self::Random => Ok(DpopNonces::new()),
+            Self::Random | Self::Unavailable => Ok(DpopNonces::new()),
             Self::Shared(key) => DpopNonces::from_secret(key.expose()),
         }
     }
@@ -155,8 +167,7 @@ fn nonces(table: &mut Reader<'_>, beside: &Beside, problems: &mut Problems<'_>) 
         (Some("require"), Some(file)) => {
             let key = match beside.secret_in_file(&file, problems)? {
                 Found::Secret(key) => key,
-                // No service runs with this configuration.
-                Found::Unavailable => return Some(Nonces::Random),
+                Found::Unavailable => return Some(Nonces::Unavailable),
             };
             match DpopNonces::from_secret(key.expose()) {
                 Ok(_) => Some(Nonces::Shared(key)),

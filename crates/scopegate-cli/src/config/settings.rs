@@ -245,13 +245,17 @@ fn forward_of(table: &mut Reader<'_>, problems: &mut Problems<'_>) -> Forward {
 
 /// Reads the trusted proxies. Each mistake is reported at its own place.
 fn trusted(texts: &[Text<'_>], problems: &mut Problems<'_>) -> Option<TrustedProxies> {
+    let before = problems.len();
     for text in texts {
         valid(TrustedProxies::new([text.text]), &text.span, problems);
     }
     if let Some(further) = texts.get(MAX_PROXIES) {
         problems.add(&further.span, format_args!("expected at most {MAX_PROXIES} trusted proxies"));
     }
-    TrustedProxies::new(texts.iter().map(|text| text.text)).ok()
+    let all = TrustedProxies::new(texts.iter().map(|text| text.text));
+    // If each is valid, all of them may still be every address.
+    let first = texts.first().map_or(0..0, |text| text.span.clone());
+    if problems.len() == before { valid(all, &first, problems) } else { None }
 }
 
 fn valid<T, E: std::fmt::Display>(

@@ -63,6 +63,22 @@ fn problems_of(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn proxies_that_are_every_address_are_a_mistake() {
+    // FW04
+    for (proxies, expected) in [
+        ("[\"0.0.0.0/1\", \"128.0.0.0/2\"]", None),
+        ("[\"0.0.0.0/1\", \"128.0.0.0/1\"]", Some("networks that leave out some addresses")),
+        ("[\"0.0.0.0/0\"]", Some("an IP address or a network")),
+    ] {
+        let text = FILE.replace("[\"127.0.0.1/32\"]", proxies);
+        let problems = parse(&text).err().unwrap_or_default();
+        assert_eq!(problems.len(), usize::from(expected.is_some()), "{problems:?}");
+        let found = problems.first().map(|problem| problem.message.as_str()).unwrap_or_default();
+        assert!(found.contains(expected.unwrap_or_default()), "{found}");
+    }
+}
+
+#[test]
 fn each_setting_is_read() {
     let config = parse(FILE).unwrap();
     assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());

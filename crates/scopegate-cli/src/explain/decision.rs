@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Response};
 use scopegate::{Claims, ConfigError, Error, Requirement, Verifier};
 use serde_json::{Value, json};
 
+use crate::config::dpop::DpopSettings;
 use crate::config::file;
 use crate::config::form::Form;
 use crate::config::issuer::IssuerEntry;
@@ -90,6 +91,9 @@ impl Service {
         let config = file::read(path).map_err(invalid)?;
         let keys = trust.keys()?;
         let invalid = |error: ConfigError| Failure::usage(with_causes(&error));
+        if config.dpop.as_ref().is_some_and(DpopSettings::lacks_secret) {
+            return Err(Failure::undecidable("the file of `dpop_nonce_key_file` cannot be read"));
+        }
         let dpop = config.start_dpop().map_err(invalid)?;
         // An issuer whose tokens are introspected has no keys that could be replaced.
         let of = |entry: &IssuerEntry, issuer| if entry.is_opaque() { issuer } else { keys.of(issuer) };

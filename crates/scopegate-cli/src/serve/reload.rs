@@ -137,6 +137,9 @@ impl Reloader {
         if started.rotate(earlier, new).map_err(NotReloaded::Nonces)? {
             tracing::info!("key of nonces replaced");
         }
+        if new.has_other_password_than(earlier) {
+            tracing::warn!("password of the replay store has changed, which needs a restart");
+        }
         Ok(())
     }
 

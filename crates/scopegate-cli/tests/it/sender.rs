@@ -192,9 +192,11 @@ async fn missing_secret_is_reported_at_its_name() {
     let text = proving(&local, "dpop_nonce = \"require\"\ndpop_nonce_key_file = \"missing-key\"\n");
     let file = path("missing-secret.toml");
     write(&file, &text);
-    let (code, _, errors) = run(&["check", file.to_str().unwrap()]);
+    let (code, out, errors) = run(&["check", file.to_str().unwrap()]);
+    assert!(code == Some(0) && out.contains("warning: 8:23: no secret: cannot read file: "), "{out}{errors}");
+    let (code, _, errors) = run(&["serve", "--config", file.to_str().unwrap()]);
     assert_eq!(code, Some(64), "{errors}");
-    assert!(errors.contains("missing-secret.toml:8:23: missing-key: cannot read file: "), "{errors}");
+    assert!(errors.contains("missing-secret.toml:8:23: no secret: cannot read file: "), "{errors}");
     // A relative path begins at the folder of the file.
     write(&path("missing-key"), &"k".repeat(32));
     assert_eq!(run(&["check", file.to_str().unwrap()]).0, Some(0));

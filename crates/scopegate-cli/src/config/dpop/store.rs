@@ -9,7 +9,7 @@ use crate::config::beside::{Beside, Found, SecretText};
 use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
 
-/// The store of used proofs. Equal stores have equal settings.
+/// The store of used proofs.
 #[derive(Clone)]
 pub(super) enum Store {
     /// The memory of this process.
@@ -19,6 +19,13 @@ pub(super) enum Store {
 }
 
 impl Store {
+    pub(super) fn password(&self) -> Option<&SecretText> {
+        match self {
+            Self::Memory => None,
+            Self::Redis { password, .. } => password.as_ref(),
+        }
+    }
+
     /// Returns settings whose used proofs are in this store.
     pub(super) fn add_to(&self, dpop: Dpop) -> Dpop {
         match self {
@@ -28,12 +35,13 @@ impl Store {
     }
 }
 
+/// Equal stores are one server with one user.
 impl PartialEq for Store {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Memory, Self::Memory) => true,
             (Self::Redis { url, password, .. }, Self::Redis { url: other, password: with, .. }) => {
-                (url, password) == (other, with)
+                (url, password.is_some()) == (other, with.is_some())
             }
             (Self::Memory, Self::Redis { .. }) | (Self::Redis { .. }, Self::Memory) => false,
         }
@@ -65,10 +73,11 @@ pub(super) fn read(table: &mut Reader<'_>, beside: &Beside, problems: &mut Probl
             };
             match connect(&url, password.as_ref()) {
                 Ok(store) => return Store::Redis { url: url.text.to_owned(), password, store },
-                // The message has no part of the URL that may be a password.
-                Err(error) => {
-                    problems.add(&url.span, format_args!("expected \"memory\" or a URL: {error}"));
+                // The message has no part of the URL, because any part may be a password.
+                Err(RedisError::InvalidUrl { expected, .. }) => {
+                    problems.add(&url.span, format_args!("expected \"memory\" or a URL: {expected}"));
                 }
+                Err(error) => problems.add(&url.span, error),
             }
         }
         (_, Some(file)) => problems.add(&file.span, "expected `replay_store` with a URL beside it"),

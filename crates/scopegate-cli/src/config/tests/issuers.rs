@@ -8,6 +8,7 @@ use scopegate_issuer::{Algorithm, SigningKey};
 
 use super::*;
 use crate::config::file;
+use crate::config::problem::Needed;
 
 const TOP: &str = r#"listen = "127.0.0.1:9000"
 public_url = "https://api.example"
@@ -163,7 +164,7 @@ fn mistake_of_introspection_has_its_place() {
             "client_secret = \"s3cret\"",
             "15:1: expected `client_secret_file` or",
         ),
-        ("\"secret\"", "\"empty\"", "15:22: expected a secret in \"empty\", found none"),
+        ("\"secret\"", "\"empty\"", "15:22: expected a secret: the file is empty"),
         (
             "client_id = ",
             "client_secret_env = \"A\"\nclient_id = ",
@@ -267,15 +268,54 @@ fn unreadable_secret_is_needed_by_services_only() {
     let config = folder.read(&text).unwrap();
     assert!(config.issuers[0].lacks_secret());
     let found: Vec<String> = config.unavailable.iter().map(|found| found.problem.to_string()).collect();
-    assert!(
-        found.len() == 1 && found[0].starts_with("15:22: no secret from \"no-such-file\": "),
-        "{found:?}"
-    );
+    assert!(found.len() == 1 && found[0].starts_with("15:22: no secret: cannot read file: "), "{found:?}");
     let path = folder.0.join("scopegate.toml");
     let whole = |path: &Path, is_start| file::parse_whole(path, &file::source(path), is_start);
     assert!(whole(&path, true).is_err() && whole(&path, false).is_err());
     folder.write("no-such-file", "s3cret");
     assert!(whole(&path, true).is_ok() && whole(&path, false).is_ok());
+}
+
+#[test]
+fn place_of_secret_is_not_shown() {
+    // The secret may stand in the place of its name.
+    let folder = Folder::new();
+    let file = OPAQUE.replace("\"secret\"", "\"pasted-s3cret\"");
+    let variable = OPAQUE.replace("client_secret_file = \"secret\"", "client_secret_env = \"pasted-s3cret\"");
+    for text in [file, variable] {
+        let config = folder.read(&text).unwrap();
+        let [found] = config.unavailable.as_slice() else { panic!("{:?}", config.unavailable) };
+        assert!(found.problem.message.starts_with("no secret: "), "{found:?}");
+        assert!(!found.problem.message.contains("s3cret"), "{found:?}");
+    }
+}
+
+#[test]
+fn file_that_cannot_be_a_secret_is_a_mistake() {
+    let folder = Folder::new();
+    for (content, expected) in [
+        (&b"\xff"[..], "15:22: expected a secret: the file is not UTF-8"),
+        (b" \n", "15:22: expected a secret: the file is empty"),
+        (&[b'x'; 64 * 1024 + 1], "15:22: expected a secret: the file has more than 65536 bytes"),
+    ] {
+        std::fs::write(folder.0.join("secret"), content).unwrap();
+        let found = folder.read(OPAQUE).map(|_| ()).unwrap_err();
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn file_that_is_read_for_each_call_is_needed_at_start() {
+    let folder = Folder::new();
+    for (method, key) in [("client_assertion", "client_assertion_file"), ("bearer", "bearer_token_file")] {
+        let text = OPAQUE.replace("client_secret_file", &format!("auth_method = \"{method}\"\n{key}"));
+        let text = if method == "bearer" { text.replace("client_id = \"c\"\n", "") } else { text };
+        let file = |name: &str| text.replace("\"secret\"", &format!("\"{name}\""));
+        assert!(folder.read(&file("secret")).unwrap().unavailable.is_empty(), "{key}");
+        let config = folder.read(&file("no-such-file")).unwrap();
+        let [found] = config.unavailable.as_slice() else { panic!("{:?}", config.unavailable) };
+        assert_eq!(found.needed, Needed::AtStart, "{key}");
+    }
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn details_of_proofs_are_read() {
         let other = parsed(&with(details).replacen(from, to, 1)).unwrap();
         assert!(!all.has_settings_of(&other), "{from}");
     }
+    // A server keeps its user when the password is replaced.
+    let other = folder("other-password", &[("key", key), ("password", "0ther\n")]);
+    let other = parse_at(&other, &with(details)).unwrap().dpop.unwrap();
+    assert!(all.has_settings_of(&other) && all.has_other_password_than(&other));
+    assert!(!all.has_other_password_than(&all.clone()) && !all.lacks_secret());
     assert!(all.start("https://api.example").is_ok());
     let shown = format!("{all:?}");
     assert!(!shown.contains(key) && !shown.contains("s3cret"), "{shown}");
@@ -88,8 +93,13 @@ fn mistake_of_proofs_has_its_place() {
         (with("dpop_max_age_secs = -1\n"), "7:21: expected 1 to 300 seconds, found -1"),
         (with("dpop_max_age_secs = \"60\"\n"), "7:21: expected 1 to 300 seconds, found a value of type"),
         (with("replay_store = \"http://127.0.0.1\"\n"), &format!("7:16: {redis}")),
-        (with("replay_store = \"redis://redis.example\"\n"), &format!("7:16: {redis}")),
+        (
+            with("replay_store = \"redis://redis.example\"\n"),
+            "7:16: connection to redis.example:6379 without TLS",
+        ),
         (with("replay_store = \"redis://:s3cret@127.0.0.1:x\"\n"), &format!("7:16: {redis}")),
+        (with("replay_store = \"rediss:orders:s3cret\"\n"), &format!("7:16: {redis}")),
+        (with("replay_store = \"redis.example:s3cret\"\n"), &format!("7:16: {redis}")),
         (
             with("replay_store_password_file = \"short\"\n"),
             "7:30: expected `replay_store` with a URL beside it",
