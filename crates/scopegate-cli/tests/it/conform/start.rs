@@ -141,6 +141,16 @@ fn unusable_argument_is_usage() {
     }
 }
 
+#[test]
+fn unusable_junit_file_prevents_the_run() {
+    let arguments = ["--url", "http://127.0.0.1:1/", "--scope", "a", "--listen", "127.0.0.1:0"];
+    let more = ["--timeout", "1s", "--junit", "/nowhere/at-all.xml"];
+    let run = run(&[&["conform"], &arguments[..], &more].concat(), "");
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{}", run.errors);
+    assert!(run.errors.contains("--junit /nowhere/at-all.xml: "), "{}", run.errors);
+    assert!(!run.errors.contains("Configure the API"), "{}", run.errors);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn used_address_is_a_failure() {
     let (listener, _) = testkit::listen().await;
