@@ -19,7 +19,6 @@ mod start;
 mod suite;
 mod target;
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -93,6 +92,7 @@ struct Report {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let target = Target::of(&arguments.target)?;
     let names = Names::of(&arguments.names, arguments.issuer.form(), target.origin())?;
+    let junit = arguments.junit.as_deref().map(junit::Output::create).transpose()?;
     let authority = Authority::start(&arguments.issuer, names).await?;
     terminal::tell(&start::settings_text(&authority, &target, !arguments.command.is_empty()));
     let mut running = Running::start(&arguments.command, &authority)?;
@@ -101,7 +101,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Err(reason) => Player::stopped(&authority, &target, reason),
     };
     drop(running);
-    finish(&arguments, &player.into_report(&target, arguments.deny_warnings))
+    finish(&arguments, junit, &player.into_report(&target, arguments.deny_warnings))
 }
 
 async fn play_all<'a>(arguments: &Arguments, authority: &'a Authority, target: &'a Target) -> Player<'a> {
@@ -119,14 +119,13 @@ async fn play_all<'a>(arguments: &Arguments, authority: &'a Authority, target: &
     player
 }
 
-fn finish(arguments: &Arguments, report: &Report) -> Result<Exit, Failure> {
-    if let Some(file) = &arguments.junit {
-        fs::write(file, junit::report(report))
-            .map_err(|error| Failure::usage(format!("--junit {}: {error}", file.display())))?;
-    }
+/// Writes the reports. If the file cannot be written, the report is printed all the same.
+fn finish(arguments: &Arguments, junit: Option<junit::Output<'_>>, report: &Report) -> Result<Exit, Failure> {
+    let written = junit.map_or(Ok(()), |file| file.write(&junit::report(report)));
     let text =
         if arguments.json { json::report(report) } else { report::report(report, Terminal::of_stdout()) };
     terminal::print(&text).map_err(|error| Failure::output(&error))?;
+    written?;
     Ok(report.exit())
 }
 

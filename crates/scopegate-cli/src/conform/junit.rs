@@ -1,9 +1,35 @@
 //! The report as `JUnit` XML, which the services for continuous integration show.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use crate::conform::Report;
 use crate::conform::check::{Outcome, Played};
+use crate::exit::Failure;
+
+/// The file of the report. It is created before the run, so that a run of minutes is not lost.
+pub(super) struct Output<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Output<'a> {
+    /// Creates the file. An earlier report in it is removed.
+    pub(super) fn create(path: &'a Path) -> Result<Self, Failure> {
+        let file = File::create(path).map_err(|error| Failure::usage(message(path, &error)))?;
+        Ok(Self { path, file })
+    }
+
+    pub(super) fn write(mut self, text: &str) -> Result<(), Failure> {
+        self.file.write_all(text.as_bytes()).map_err(|error| Failure::failed(message(self.path, &error)))
+    }
+}
+
+fn message(path: &Path, error: &io::Error) -> String {
+    format!("--junit {}: {error}", path.display())
+}
 
 pub(super) fn report(report: &Report) -> String {
     let count = |is_counted: fn(&Outcome) -> bool| report.count(|played| is_counted(&played.outcome));

@@ -26,6 +26,15 @@ enum Attempted {
     Undecided(String),
 }
 
+/// The answer to a token of a key that is new or withdrawn.
+pub(super) enum Answer {
+    Accepted,
+    /// The token was answered with this status, which is not the one of an accepted request.
+    Rejected(u16),
+    /// The reason why the answer says nothing about the token.
+    Unclear(String),
+}
+
 impl<'a> Player<'a> {
     pub(super) fn new(authority: &'a Authority, target: &'a Target) -> Self {
         Self { authority, target, requests: 0, exchanges: Vec::new(), played: Vec::new(), stopped: None }
@@ -110,9 +119,7 @@ impl<'a> Player<'a> {
         let result = match &response {
             Ok(response) if self.target.accepts(response) => Attempted::Accepted,
             _ if self.authority.fetches_of_other() > fetched => Attempted::Fetched,
-            Ok(Response { status: 429, .. }) => {
-                Attempted::Undecided("the API limits requests (429)".to_owned())
-            }
+            Ok(Response { status: 429, .. }) => Attempted::Undecided(LIMITED.to_owned()),
             Ok(_) => Attempted::Rejected,
             // The API may have failed because of the request, or may not be there any more.
             Err(reason) => match self.send_valid().await {
@@ -132,15 +139,25 @@ impl<'a> Player<'a> {
         self.target.send(credentials).await
     }
 
-    /// Sends a token, and returns whether it is accepted.
-    pub(super) async fn accepts(&mut self, token: &str) -> bool {
-        let response = self.send(&Credentials::bearer(token)).await;
-        response.is_ok_and(|response| self.target.accepts(&response))
+    /// Sends a token, and returns the answer to it.
+    pub(super) async fn answer(&mut self, token: &str) -> Answer {
+        match self.send(&Credentials::bearer(token)).await {
+            Ok(response) if self.target.accepts(&response) => Answer::Accepted,
+            Ok(Response { status: 429, .. }) => Answer::Unclear(LIMITED.to_owned()),
+            Ok(Response { status, .. }) => Answer::Rejected(status),
+            Err(reason) => Answer::Unclear(format!("the API does not respond: {reason}")),
+        }
     }
 
     /// Sends a valid token. Returns the reason if it is not accepted.
     async fn send_valid(&mut self) -> Result<(), String> {
-        match self.send(&Credentials::bearer(&self.authority.valid())).await {
+        let token = self.authority.valid();
+        self.accepts_valid(&token).await
+    }
+
+    /// Sends this token, which is valid. Returns the reason if it is not accepted.
+    pub(super) async fn accepts_valid(&mut self, token: &str) -> Result<(), String> {
+        match self.send(&Credentials::bearer(token)).await {
             Ok(response) if self.target.accepts(&response) => Ok(()),
             Ok(response) => Err(format!("the API rejects a valid token ({})", response.status)),
             Err(_) => Err("the API does not respond to a valid token".to_owned()),
@@ -167,6 +184,8 @@ impl<'a> Player<'a> {
         }
     }
 }
+
+const LIMITED: &str = "the API limits requests (429)";
 
 const VALID_TOKEN: About = About {
     id: "valid-token",

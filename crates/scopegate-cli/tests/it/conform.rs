@@ -4,6 +4,7 @@ mod api;
 mod answers;
 mod holes;
 mod reports;
+mod rotation;
 mod start;
 
 use std::collections::HashMap;

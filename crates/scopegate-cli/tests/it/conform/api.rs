@@ -84,7 +84,7 @@ async fn flawed(flaw: Flaw, known_kid: Arc<OnceLock<String>>, mut request: Reque
 }
 
 impl Seen {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let authorization: Vec<String> = request.headers().get_all(AUTHORIZATION).iter().map(text).collect();
         let token = authorization.first().and_then(|value| value.split(' ').nth(1)).unwrap_or_default();

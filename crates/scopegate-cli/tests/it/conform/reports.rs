@@ -28,6 +28,8 @@ async fn json_lists_every_check() {
     let run = conform(Some(FLAW), &["--json", "--algorithm", "EdDSA"]).await;
     let report: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["verdict"], "failed");
+    let names = ["checks", "requests", "stopped", "url", "verdict"];
+    assert!(report.as_object().unwrap().keys().eq(names), "{}", run.out);
     let checks = report["checks"].as_array().unwrap();
     let id_token = checks.iter().find(|check| check["id"] == "id-token").unwrap();
     assert_eq!(id_token["outcome"], "failed");
@@ -70,6 +72,16 @@ async fn junit_counts_match_its_cases() {
     assert_eq!(counts, [&cases.len().to_string(), "1", "0", "1"]);
     let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
     assert!(failure.attribute("message").unwrap().contains("RFC 8725"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_junit_report_leaves_the_text() {
+    // A full disk: the file can be created, and not be written.
+    let run = conform(Some(FLAW), &["--algorithm", "EdDSA", "--junit", "/dev/full"]).await;
+    assert_eq!(run.code, 70, "{}{}", run.out, run.errors);
+    assert!(run.out.starts_with("1 HOLE GOT IN: "), "{}", run.out);
+    assert!(run.errors.contains("--junit /dev/full: "), "{}", run.errors);
 }
 
 /// The header of a token begins with `{"`.

@@ -1,11 +1,9 @@
 //! The start of a run: settings, commands, and the reasons why it cannot begin.
 
-use std::time::Duration;
-
 use scopegate_axum::{Issuer, Verifier};
 use tokio::task::JoinSet;
 
-use super::{Settings, api, finish, settings, start, verifier, with_outcome};
+use super::{Settings, api, finish, settings, start, verifier};
 use crate::program::{Run, file, run};
 
 const SCOPE: [&str; 2] = ["--scope", "orders/read"];
@@ -143,6 +141,16 @@ fn unusable_argument_is_usage() {
     }
 }
 
+#[test]
+fn unusable_junit_file_prevents_the_run() {
+    let arguments = ["--url", "http://127.0.0.1:1/", "--scope", "a", "--listen", "127.0.0.1:0"];
+    let more = ["--timeout", "1s", "--junit", "/nowhere/at-all.xml"];
+    let run = run(&[&["conform"], &arguments[..], &more].concat(), "");
+    assert_eq!((run.code, run.out.as_str()), (64, ""), "{}", run.errors);
+    assert!(run.errors.contains("--junit /nowhere/at-all.xml: "), "{}", run.errors);
+    assert!(!run.errors.contains("Configure the API"), "{}", run.errors);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn used_address_is_a_failure() {
     let (listener, _) = testkit::listen().await;
@@ -150,39 +158,4 @@ async fn used_address_is_a_failure() {
     let run = run(&["conform", "--url", "http://127.0.0.1:1/", "--scope", "a", "--listen", &address], "");
     assert_eq!(run.code, 70, "{}", run.errors);
     assert!(run.errors.contains("use --listen for another one"), "{}", run.errors);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn new_and_withdrawn_keys_are_awaited() {
-    let keys = ["--json", "--rotation", "20s", "--withdrawal", "20s"];
-    let run = of_patience(Duration::from_secs(1), &keys).await;
-    assert_eq!(run.code, 0, "{}{}", run.out, run.errors);
-    let passed = with_outcome(&run, "passed");
-    assert!(["new-key", "withdrawn-key"].iter().all(|id| passed.contains(&(*id).to_owned())), "{}", run.out);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn new_and_withdrawn_keys_may_be_too_late() {
-    // This API looks for unknown keys once in an hour, and has just done so.
-    let hour = Duration::from_secs(3600);
-    for (keys, failed, undecided) in [
-        (&["--json", "--withdrawal", "1s"][..], ["withdrawn-key"], &[][..]),
-        (&["--json", "--rotation", "1s", "--withdrawal", "1s"], ["new-key"], &["withdrawn-key"]),
-    ] {
-        let run = of_patience(hour, keys).await;
-        assert_eq!(run.code, 1, "{}{}", run.out, run.errors);
-        assert_eq!(with_outcome(&run, "failed"), failed, "{}", run.out);
-        assert_eq!(with_outcome(&run, "undecided"), undecided, "{}", run.out);
-    }
-}
-
-/// Runs `conform` against an API that looks for unknown keys once in this time.
-async fn of_patience(cooldown: Duration, more: &[&str]) -> Run {
-    let (listener, url) = testkit::listen().await;
-    let mut child = start(&format!("{url}/orders"), &[&SCOPE[..], more].concat());
-    let (settings, stderr) = settings(&mut child).await;
-    let issuer = Issuer::rfc9068(&settings["OAUTH_ISSUER"]).unwrap().audience(&settings["OAUTH_AUDIENCE"]);
-    let verifier = Verifier::builder().trust(issuer).refresh_cooldown(cooldown).start().await.unwrap();
-    testkit::serve_on(listener, api::router(&verifier, "orders/read", None));
-    finish(child, stderr).await
 }
