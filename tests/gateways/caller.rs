@@ -17,13 +17,15 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a [u8],
     pub(crate) token: Option<&'a str>,
+    /// The value of `Connection`. With `close`, the response ends with the connection.
+    pub(crate) connection: &'a str,
     /// Lines with a header each.
     pub(crate) headers: &'a [&'a str],
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn get(target: &'a str, token: Option<&'a str>) -> Self {
-        Self { method: "GET", target: target.as_bytes(), token, headers: &[] }
+        Self { method: "GET", target: target.as_bytes(), token, connection: "close", headers: &[] }
     }
 
     /// Sends the request on a connection of its own.
@@ -35,7 +37,8 @@ impl<'a> Call<'a> {
     async fn exchange(self, address: &str) -> Result<Response, Trouble> {
         let mut request = format!("{} ", self.method).into_bytes();
         request.extend_from_slice(self.target);
-        request.extend_from_slice(b" HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n");
+        request.extend_from_slice(b" HTTP/1.1\r\nHost: api.example\r\n");
+        request.extend_from_slice(format!("Connection: {}\r\n", self.connection).as_bytes());
         if let Some(token) = self.token {
             request.extend_from_slice(format!("Authorization: Bearer {token}\r\n").as_bytes());
         }

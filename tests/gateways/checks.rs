@@ -3,6 +3,7 @@
 //! A function that returns a [`Cell`] is a check. It names its rows of docs/generated/conformance.md as a
 //! test does.
 
+mod connection;
 mod headers;
 mod requests;
 mod responses;
@@ -62,6 +63,12 @@ impl Tried<'_> {
                 self.identity().await,
             ),
             ("the same with white space in the name, and on two lines", self.malformed_names().await),
+            (
+                "`Connection: X-Auth-Sub` of the caller removes no header of the gateway",
+                self.connection().await,
+            ),
+            ("no upgrade to `h2c` reaches the backend", self.other_upgrade().await),
+            ("a WebSocket upgrade reaches the backend", self.web_socket().await),
             ("a token of 12 KiB: 200", self.large_token().await),
             ("a token of 7 KB with ML-DSA-87 is accepted", self.ml_dsa().await),
             ("the longest header that arrives, and a longer one", self.longest_header().await),

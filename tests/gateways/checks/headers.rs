@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::caller::{Call, Response};
 use crate::checks::{Cell, Tried, YES};
+use crate::paths::METADATA;
 use crate::service::FORWARDED;
 use crate::spellings::spellings;
 use crate::trouble::{Trouble, ensure};
@@ -63,6 +64,7 @@ impl Tried<'_> {
             for spelling in spellings(name, "_").union(&spellings(name, ".")) {
                 self.replaces(name, &format!("{spelling}: {SPOOF}")).await?;
             }
+            self.removes(name).await?;
         }
         Ok(YES.to_owned())
     }
@@ -150,16 +152,19 @@ impl Tried<'_> {
         Ok(())
     }
 
-    /// A header of the caller reaches neither the service nor the backend, which still respond.
+    /// A header of the caller reaches neither the service nor the backend, which still respond. The service
+    /// responds to requests for the metadata itself.
     async fn removes(&self, name: &str) -> Result<(), Trouble> {
         let line = format!("{name}: {SPOOF}");
-        for (target, token) in [("/files/a", Some(self.reader())), ("/public/a", None)] {
+        for (target, token) in [("/files/a", Some(self.reader())), ("/public/a", None), (METADATA, None)] {
             self.gateway.forget();
             let call = Call { headers: &[&line], ..Call::get(target, token) };
             let response: Response = call.send(&self.gateway.address).await?;
-            let seen = response.seen().ok_or_else(|| Trouble(format!("{line}: {response:?}")))?;
-            ensure!(!seen.has(SPOOF), "{line}: it reaches the backend");
-            ensure!(!self.gateway.service_got(SPOOF), "{line}: the service has got it");
+            let seen = response.seen();
+            let has_arrived = response.status == 200 && seen.is_some() == (target != METADATA);
+            ensure!(has_arrived, "{line}: {target}: {response:?}");
+            ensure!(!seen.is_some_and(|seen| seen.has(SPOOF)), "{line}: it reaches the backend");
+            ensure!(!self.gateway.service_got(SPOOF), "{line}: {target}: the service has got it");
             ensure!(self.gateway.service_got(target), "{target}: nothing was recorded");
         }
         Ok(())
