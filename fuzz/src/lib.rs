@@ -18,7 +18,6 @@ pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
 pub mod introspection_response;
-pub mod program_config;
 pub mod openapi_document;
 
 mod bound_token;
@@ -33,19 +32,9 @@ mod verdicts;
 #[path = "../../crates/scopegate-cli/src"]
 #[allow(dead_code, unused_imports, reason = "the program uses the rest")]
 mod program {
-    pub(crate) mod config;
-    pub(crate) mod decide;
-    pub(crate) mod gateway;
     pub(crate) mod openapi;
     pub(crate) mod path;
     pub(crate) mod routes;
-    pub(crate) mod check {
-        mod warnings;
-
-        pub(crate) fn warnings_of(config: &crate::config::settings::Config) -> Vec<String> {
-            warnings::warnings(config)
-        }
-    }
 }
 // Their paths begin at the root.
-use program::{check, config, decide, gateway, openapi, path, routes};
+use program::{openapi, path, routes};
