@@ -18,7 +18,6 @@ pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
 pub mod introspection_response;
-pub mod openapi_document;
 
 mod bound_token;
 mod trust;
@@ -27,14 +26,3 @@ mod text;
 mod members;
 mod at_once;
 mod verdicts;
-
-/// Modules of the program `scopegate`, which has no library.
-#[path = "../../crates/scopegate-cli/src"]
-#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
-mod program {
-    pub(crate) mod openapi;
-    pub(crate) mod path;
-    pub(crate) mod routes;
-}
-// Their paths begin at the root.
-use program::{openapi, path, routes};

@@ -232,7 +232,9 @@ fn control_characters_of_keys_are_escaped() {
 
 #[test]
 fn unfinished_document_has_its_end_as_place() {
-    for (text, place) in [("[[", "1:3: "), ("a: [b", "1:6: "), ("a:\n  \u{e9}: {", "2:7: ")] {
+    for (text, place) in
+        [("[[", "1:3: "), ("a: [b", "1:6: "), ("a:\n  \u{e9}: {", "2:7: "), ("\n?\n?\n ", "4:2: ")]
+    {
         assert!(mistakes_of(text)[0].starts_with(place), "{:?}", mistakes_of(text));
     }
 }

@@ -96,25 +96,27 @@ pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
         return mistake(start, format!("expected at most {MAX_DOCUMENT} bytes, found {}", text.len()));
     }
     let mut tree = Tree { open: Vec::new(), root: None, nodes: 0 };
+    let end = end_of(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let (line, column) = (error.marker().line(), error.marker().col() + 1);
-            Mistake { place: within(text, Place { line, column }), message: error.info().to_owned() }
+            Mistake { place: within(end, Place { line, column }), message: error.info().to_owned() }
         })?;
-        tree.add(event, place(&span))?;
+        tree.add(event, within(end, place(&span)))?;
     }
     tree.root.map_or_else(|| mistake(start, "expected a document, found none"), Ok)
 }
 
-/// Returns a place in the text. At the end of an unfinished document, the parser names the line after it.
-fn within(text: &str, place: Place) -> Place {
+/// Returns the place after the last character.
+fn end_of(text: &str) -> Place {
     let breaks = ['\n', '\r'];
-    let line = text.split(breaks).count();
-    if place.line <= line {
-        return place;
-    }
     let last = text.rsplit(breaks).next().unwrap_or_default();
-    Place { line, column: last.chars().count() + 1 }
+    Place { line: text.split(breaks).count(), column: last.chars().count() + 1 }
+}
+
+/// Returns a place in the text. At its end, the parser may name the line after it.
+fn within(end: Place, place: Place) -> Place {
+    if place.line <= end.line { place } else { end }
 }
 
 struct Tree {
