@@ -107,7 +107,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 async fn play_all<'a>(arguments: &Arguments, authority: &'a Authority, target: &'a Target) -> Player<'a> {
     let mut player = Player::new(authority, target);
     for group in Group::OF_TOKENS {
-        player.play_group(group).await;
+        player.play_group(*group).await;
     }
     player.judge_answers().await;
     if let Some(limit) = arguments.rotation {

@@ -100,7 +100,7 @@ impl fmt::Debug for SecretText {
 }
 
 impl Beside {
-    /// Reads the files and variables that the text of a configuration names. Relative paths begin at the file.
+    /// Reads the files and variables that a configuration names. A relative path begins at the file.
     pub(super) fn of(text: &str, file: &Path) -> Self {
         let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
         let mut beside = Self { folder, ..Self::default() };
@@ -150,8 +150,9 @@ impl Beside {
         self.secret(&Place::File(name.text.to_owned()), name, problems)
     }
 
-    /// Reports a file that the verifier reads for each call, and that cannot be read here.
-    pub(super) fn needs_file(&self, name: &Text<'_>, problems: &mut Problems<'_>) -> PathBuf {
+    /// Returns the path of a file that the verifier reads for each call. Reports a file that cannot be read
+    /// here.
+    pub(super) fn file_of_calls(&self, name: &Text<'_>, problems: &mut Problems<'_>) -> PathBuf {
         let path = self.path(name.text);
         if let Err(error) = secret_file::read(&path, MAX_SECRET) {
             problems.defer(Needed::AtStart, &name.span, format_args!("no secret: cannot read file: {error}"));

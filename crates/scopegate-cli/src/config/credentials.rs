@@ -139,10 +139,10 @@ pub(super) fn read(table: &mut Reader<'_>, beside: &Beside, problems: &mut Probl
     }
     let span = text.span.clone();
     let credentials = match method {
-        Method::Bearer => Credentials::Bearer(beside.needs_file(&text, problems)),
+        Method::Bearer => Credentials::Bearer(beside.file_of_calls(&text, problems)),
         Method::Assertion => {
             let id = id?.text.to_owned();
-            Credentials::Client { id, secret: ClientSecret::Assertion(beside.needs_file(&text, problems)) }
+            Credentials::Client { id, secret: ClientSecret::Assertion(beside.file_of_calls(&text, problems)) }
         }
         _ => {
             let secret = secret(key, &text, beside, problems);

@@ -48,18 +48,6 @@ pub(super) enum Group {
 }
 
 impl Group {
-    /// The groups that are played in any case, in this order.
-    pub(super) const OF_TOKENS: [Self; 8] = [
-        Self::Credentials,
-        Self::Signature,
-        Self::Keys,
-        Self::Header,
-        Self::Lifetime,
-        Self::Recipients,
-        Self::Kind,
-        Self::Scopes,
-    ];
-
     /// All groups, in the order of the reports.
     pub(super) const ALL: [Self; 10] = [
         Self::Credentials,
@@ -73,6 +61,9 @@ impl Group {
         Self::Rotation,
         Self::Answers,
     ];
+
+    /// The groups that are played in any case, in this order.
+    pub(super) const OF_TOKENS: &[Self] = Self::ALL.split_at(8).0;
 
     pub(super) fn title(self) -> &'static str {
         match self {
