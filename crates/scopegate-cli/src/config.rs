@@ -21,6 +21,7 @@ pub(crate) mod openapi;
 pub(crate) mod problem;
 pub(crate) mod public_url;
 mod reader;
+mod redis;
 pub(crate) mod revocations;
 mod route;
 pub(crate) mod settings;

@@ -1,4 +1,5 @@
 mod issuers;
+mod revocations;
 mod sender;
 
 use std::fmt::Write as _;
