@@ -25,6 +25,7 @@ mod redis;
 pub(crate) mod revocations;
 mod route;
 pub(crate) mod settings;
+mod strip_credentials;
 mod tenants;
 mod trial;
 mod user;

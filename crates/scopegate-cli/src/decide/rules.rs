@@ -30,6 +30,7 @@ pub(crate) struct Rules {
     /// `None` if certificates are not read.
     pub(super) certificates: Option<Certificates>,
     pub(super) forward: Forward,
+    pub(super) strips_credentials: bool,
     pub(super) table: Table<Route>,
     pub(super) metadata: Metadata,
 }
@@ -80,6 +81,7 @@ impl Rules {
             prefix: config.public_url.prefix().to_owned(),
             certificates: config.certificates.clone(),
             forward: config.forward.clone(),
+            strips_credentials: config.strips_credentials,
             table,
             metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
         })
