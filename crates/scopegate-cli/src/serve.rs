@@ -1,5 +1,6 @@
 //! `scopegate serve`: the decision service.
 
+mod actions;
 mod admin;
 mod checks;
 mod decisions;

@@ -1,0 +1,6 @@
+//! The actions that events of the log ask an operator for.
+
+/// After a change that a running service cannot make.
+pub(super) const RESTART: &str = "restart the service";
+/// After a failure of a reload that no file causes.
+pub(super) const TRY_AGAIN: &str = "send SIGHUP to try again, or restart the service";
