@@ -16,6 +16,7 @@ mod revocations;
 mod reload;
 mod tenants;
 mod sender;
+mod client_certificate;
 mod undo;
 mod strip_credentials;
 mod redis;
