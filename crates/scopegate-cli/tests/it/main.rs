@@ -17,6 +17,7 @@ mod reload;
 mod tenants;
 mod sender;
 mod client_certificate;
+mod fleet;
 mod undo;
 mod strip_credentials;
 mod redis;
