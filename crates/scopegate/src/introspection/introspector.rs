@@ -306,6 +306,15 @@ impl Introspector {
 struct Asked {
     at: Instant,
     on: NumericDate,
+    /// The credentials of this API were there in time.
+    is_sent: bool,
+}
+
+impl Asked {
+    /// A call that was not made.
+    fn never() -> Self {
+        Self { at: Instant::now(), on: NumericDate::DISTANT_PAST, is_sent: false }
+    }
 }
 
 impl PendingIntrospection {
