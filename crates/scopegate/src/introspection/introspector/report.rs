@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::causes::with_causes;
-use crate::introspection::circuit::{Cause, Change, Evidence};
+use crate::introspection::circuit::{Cause, Evidence};
+use crate::introspection::circuits::Change;
 use crate::introspection::failure::Failure;
 use crate::introspection::introspector::Introspector;
 use crate::log_limit::LogLimit;
@@ -58,7 +59,7 @@ impl Report {
         }
         match change {
             Change::None => {}
-            Change::Opened => {
+            Change::Opened(_) => {
                 metrics::introspection_suspended(&of.caller.label, true);
                 if self.opened.allows_one() {
                     self.is_opening_logged.store(true, Ordering::Relaxed);

@@ -265,7 +265,16 @@ impl Fixture {
 
     /// Waits for the outcome as a request does.
     pub(super) async fn ask(&self, token: &str) -> String {
-        shown(&match self.look_up(token) {
+        self.ask_as(token, Origin::Unverified).await
+    }
+
+    /// Waits for the outcome as a request with a JWT does, which is verified.
+    pub(super) async fn ask_verified(&self, token: &str) -> String {
+        self.ask_as(token, Origin::Verified).await
+    }
+
+    async fn ask_as(&self, token: &str, origin: Origin) -> String {
+        shown(&match self.look_up_as(token, origin) {
             Introspected::Settled(outcome) => outcome,
             Introspected::Pending(pending) => settled(&pending).await,
         })
