@@ -66,11 +66,11 @@ use crate::keys::fetch::transport::Transport;
 /// | `active` is `true`, and the members follow the issuer's rules | – | – |
 /// | `active` is `true`, and a member breaks a rule | the error of a JWT with such a claim | 401 |
 /// | `active` is `false` | [`Inactive`](crate::Error::Inactive) | 401 |
-/// | it rejects the credentials of this API: 401, or 403 with an `error` or a challenge | [`IntrospectionMisconfigured`](crate::Error::IntrospectionMisconfigured) | 500 |
+/// | it rejects the credentials of this API: 401, 403 with an `error` or a challenge, or 400 with `invalid_client` or `unauthorized_client` | [`IntrospectionMisconfigured`](crate::Error::IntrospectionMisconfigured) | 500 |
 /// | another status, a malformed response, or none | [`IntrospectionUnavailable`](crate::Error::IntrospectionUnavailable) | 503 |
 ///
-/// A response is JSON with status 200 and the content type `application/json`, without repeated
-/// members, of at most 64 KiB. Redirects are not followed.
+/// A response is JSON with status 200 and the content type `application/json`, without a content
+/// encoding and without repeated members, of at most 64 KiB. Redirects are not followed.
 ///
 /// # Limits
 ///
@@ -83,7 +83,9 @@ use crate::keys::fetch::transport::Transport;
 /// - After five consecutive failures, requests fail at once. Every 2 s, one call probes the
 ///   endpoint. A response that may concern one token only, such as another 403, is no failure,
 ///   unless five tokens that were accepted before get one. Failures for tokens that were not
-///   accepted before suspend the calls for such tokens only.
+///   accepted before suspend the calls for such tokens only. Failures for fewer than five tokens
+///   suspend nothing if another token got a result in the last 15 s.
+/// - If the endpoint closes a connection without a response, a known token is sent once more.
 /// - At most 4,096 requests wait for known tokens, and 4,096 for others. At most 1,024 of them wait
 ///   for one token.
 /// - Results are [cached](Self::cache_capacity) by digests. An invalid token evicts none. 131,072

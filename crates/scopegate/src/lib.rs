@@ -140,7 +140,7 @@
 //! | `scopegate_introspection_lookups_total` | `outcome`: `hit`, `miss` | look-ups of introspected tokens in the cache of results |
 //! | `scopegate_introspection_cache_changes_total` | `issuer`; `change`: `stored`, `evicted`, `skipped` | cached results; `skipped` is a result that was too large or met another insertion |
 //! | `scopegate_introspections_prevented_total` | `issuer`; `reason`: `over_budget`, `suspended`, `queue_full`, `not_called`, `too_many_waiting`, `timed_out` | requests without a result of a call; with `not_called`, calls that got no place |
-//! | `scopegate_introspection_suspended` | `issuer`, without `other` | 1 while the calls of an introspection endpoint are suspended, and 0 afterwards |
+//! | `scopegate_introspection_suspended` | `issuer`, without `other` | 1 while the calls of an introspection endpoint are suspended; 0 afterwards, and after a change of the issuer |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! The label `issuer` has the issuers that were given to the builder, and transmitters of security

@@ -200,7 +200,7 @@ async fn count_introspections(snapshotter: &Snapshotter) -> BTreeMap<String, f64
     let introspection = Introspection::by_client(&url, client).unwrap();
     let introspection = introspection.cache_for(Duration::ZERO).serve_stale(Duration::from_secs(60));
     let issuer = Issuer::opaque("https://opaque.example", introspection).unwrap().audience("api");
-    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let verifier = Verifier::builder().trust(issuer.clone()).start().await.unwrap();
     assert!(verifier.verify_or_refresh("valid").await.is_ok());
     assert!(verifier.verify_or_refresh("unknown").await.is_err());
     status.store(500, Ordering::Relaxed);
@@ -219,7 +219,24 @@ async fn count_introspections(snapshotter: &Snapshotter) -> BTreeMap<String, f64
             format!("scopegate_introspections_total{{issuer=https://opaque.example,outcome={outcome}}}");
         assert_eq!(seen.get(&metric), Some(&expected), "{metric} in {seen:?}");
     }
-    seen
+    // The gauge ends with the introspection that is replaced, and with the trust in the issuer. The
+    // recorder resets a gauge when it is read, so it is not read before.
+    verifier.trust(issuer.clone()).unwrap();
+    for is_replaced in [true, false] {
+        for token in ["one", "two", "three", "four", "five"] {
+            assert!(verifier.verify_or_refresh(token).await.is_err());
+        }
+        if is_replaced {
+            verifier.trust(issuer.clone()).unwrap();
+        } else {
+            verifier.distrust("https://opaque.example").unwrap();
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(read(snapshotter).get(suspended), Some(&0.0), "{is_replaced}");
+    }
+    read(snapshotter)
 }
 
 /// Verifies tokens of a status list and of a list that does not exist. Returns the metrics.

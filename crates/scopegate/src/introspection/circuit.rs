@@ -17,14 +17,22 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// an invented token only.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// The time for which a success of another token shows that failures may be about their tokens. A
+/// token in use needs a call in 10 s by default.
+const WORKS_FOR: Duration = Duration::from_secs(15);
+
 /// The breaker. While it is open, one call at a time probes the endpoint.
 #[derive(Default)]
 pub(super) struct Circuit {
     /// Consecutive failures.
     failures: usize,
+    /// The tokens of these failures, at most [`FAILURES`] of them.
+    failing: Vec<TokenDigest>,
     /// Accepted tokens whose next calls decided nothing, without a success since. If there are many
     /// of them, the tokens are not the reason.
     undecided: Vec<TokenDigest>,
+    /// The last token that the endpoint has decided about, and the time.
+    worked: Option<(TokenDigest, Instant)>,
     open: Option<Open>,
 }
 
@@ -33,6 +41,9 @@ struct Open {
     since: Instant,
     /// The time of the next probe. `None` while a probe is under way.
     probe_at: Option<ProbeAt>,
+    /// The token of the last probe, if it failed. Other tokens probe before it, because the endpoint
+    /// may fail for this token only.
+    failed_probe: Option<TokenDigest>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,14 +89,6 @@ pub(super) struct Prevented {
     pub(super) retry_after: Duration,
 }
 
-/// A change of the circuit, for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    None,
-    Opened,
-    Closed,
-}
-
 impl ProbeAt {
     fn after(wait: Duration, now: Instant) -> Self {
         Self { accepted: now + wait, other: now + wait + GRACE }
@@ -93,12 +96,13 @@ impl ProbeAt {
 }
 
 impl Circuit {
-    /// Returns the role of a call that begins now.
-    pub(super) fn role(&self, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
+    /// Returns the role of a call that begins now. `accepted` is the token, if it was accepted before.
+    pub(super) fn role(&self, accepted: Option<&TokenDigest>, now: Instant) -> Result<Role, Prevented> {
         let Some(open) = &self.open else { return Ok(Role::Ordinary) };
         let wait = match open.probe_at {
             Some(probe_at) => {
-                let probe_at = if was_accepted { probe_at.accepted } else { probe_at.other };
+                let is_first = accepted.is_some() && accepted != open.failed_probe.as_ref();
+                let probe_at = if is_first { probe_at.accepted } else { probe_at.other };
                 if probe_at <= now {
                     return Ok(Role::Probe);
                 }
@@ -128,72 +132,93 @@ impl Circuit {
 
     /// Records that a call has decided about a token of another class. It closes the circuit if it
     /// began while the circuit was open.
-    pub(super) fn works_since(&mut self, begun_at: Instant) {
+    pub(super) fn works_since(&mut self, token: &TokenDigest, begun_at: Instant, now: Instant) {
         if self.open.as_ref().is_none_or(|open| open.since < begun_at) {
-            *self = Self::default();
+            self.works(token, now);
         }
     }
 
-    /// Records the end of a call. `accepted` is the token, if it was accepted before.
+    /// Records the end of a call.
     pub(super) fn end(
         &mut self,
         role: Role,
-        accepted: Option<&TokenDigest>,
+        token: &TokenDigest,
+        was_accepted: bool,
         evidence: Evidence,
         now: Instant,
-    ) -> Change {
+    ) {
         match role {
-            Role::Probe => self.end_probe(accepted.is_some(), evidence, now),
+            Role::Probe => self.end_probe(token, was_accepted, evidence, now),
             // A call that began before the circuit opened delays no probe, and is none.
-            Role::Ordinary if self.open.is_some() => Change::None,
-            Role::Ordinary => self.end_ordinary(accepted, evidence, now),
+            Role::Ordinary if self.open.is_some() => {}
+            Role::Ordinary => self.end_ordinary(token, was_accepted, evidence, now),
         }
     }
 
-    fn end_ordinary(&mut self, accepted: Option<&TokenDigest>, evidence: Evidence, now: Instant) -> Change {
+    fn end_ordinary(&mut self, token: &TokenDigest, was_accepted: bool, evidence: Evidence, now: Instant) {
         let cause = match evidence {
-            Evidence::Works => {
-                *self = Self::default();
-                return Change::None;
-            }
-            Evidence::None => return Change::None,
+            Evidence::Works => return self.works(token, now),
+            Evidence::None => return,
             Evidence::Undecided => {
-                if let Some(token) = accepted
-                    && !self.undecided.contains(token)
-                {
-                    self.undecided.push(*token);
+                if was_accepted {
+                    add(&mut self.undecided, token);
                 }
                 Cause::Outage
             }
             Evidence::Fails(cause) => {
                 self.failures += 1;
+                add(&mut self.failing, token);
                 cause
             }
         };
-        if self.failures.max(self.undecided.len()) < FAILURES {
-            return Change::None;
+        let fails = self.failures >= FAILURES && !self.works_for_others(now);
+        if fails || self.undecided.len() >= FAILURES {
+            let probe_at = Some(ProbeAt::after(PROBE_INTERVAL, now));
+            let open = Open { cause, since: now, probe_at, failed_probe: None };
+            *self = Self { open: Some(open), ..Self::default() };
         }
-        let probe_at = Some(ProbeAt::after(PROBE_INTERVAL, now));
-        *self = Self { open: Some(Open { cause, since: now, probe_at }), ..Self::default() };
-        Change::Opened
     }
 
-    fn end_probe(&mut self, was_accepted: bool, evidence: Evidence, now: Instant) -> Change {
-        let Some(open) = &mut self.open else { return Change::None };
+    /// Returns whether the endpoint works for other tokens than the few that fail. The caller of one
+    /// token must not suspend the calls for all of them.
+    fn works_for_others(&self, now: Instant) -> bool {
+        let is_other = |token: &TokenDigest| !self.failing.contains(token);
+        self.failing.len() < FAILURES
+            && self
+                .worked
+                .as_ref()
+                .is_some_and(|(token, at)| is_other(token) && now.saturating_duration_since(*at) < WORKS_FOR)
+    }
+
+    fn end_probe(&mut self, token: &TokenDigest, was_accepted: bool, evidence: Evidence, now: Instant) {
+        let Some(open) = &mut self.open else { return };
         let later = ProbeAt::after(PROBE_INTERVAL, now);
         match evidence {
-            Evidence::Works => {
-                self.open = None;
-                return Change::Closed;
+            Evidence::Works => self.works(token, now),
+            Evidence::Fails(cause) => {
+                let failed_probe = Some(*token);
+                *open = Open { cause, probe_at: Some(later), failed_probe, since: open.since };
             }
-            Evidence::Fails(cause) => *open = Open { cause, probe_at: Some(later), ..*open },
             // An accepted token is the better probe, and need not wait for this one.
             Evidence::Undecided | Evidence::None => {
                 let accepted = if was_accepted { later.accepted } else { now };
                 open.probe_at = Some(ProbeAt { accepted, ..later });
+                if evidence == Evidence::Undecided {
+                    open.failed_probe = Some(*token);
+                }
             }
         }
-        Change::None
+    }
+
+    fn works(&mut self, token: &TokenDigest, now: Instant) {
+        *self = Self { worked: Some((*token, now)), ..Self::default() };
+    }
+}
+
+/// Adds a token to a list of at most [`FAILURES`] different tokens.
+fn add(tokens: &mut Vec<TokenDigest>, token: &TokenDigest) {
+    if tokens.len() < FAILURES && !tokens.contains(token) {
+        tokens.push(*token);
     }
 }
 
@@ -205,6 +230,8 @@ pub(super) fn whole_seconds(wait: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use scopegate_proto::token_digest::TokenDigests;
 
     use super::*;
@@ -212,16 +239,28 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const OUTAGE: Evidence = Evidence::Fails(Cause::Outage);
 
-    fn ended(circuit: &mut Circuit, role: Role, evidence: Evidence, now: Instant) -> Change {
-        circuit.end(role, None, evidence, now)
+    fn token(number: u8) -> TokenDigest {
+        static DIGESTS: LazyLock<TokenDigests> = LazyLock::new(TokenDigests::default);
+        DIGESTS.of(&[number])
+    }
+
+    /// Ends a call for a token that was not accepted before.
+    fn ended(circuit: &mut Circuit, role: Role, evidence: Evidence, now: Instant) {
+        circuit.end(role, &token(0), false, evidence, now);
+    }
+
+    /// Ends a call for a token that was accepted before. Returns whether the circuit is open.
+    fn opens(circuit: &mut Circuit, number: u8, evidence: Evidence, now: Instant) -> bool {
+        circuit.end(Role::Ordinary, &token(number), true, evidence, now);
+        circuit.is_open()
     }
 
     fn opened(now: Instant) -> Circuit {
         let mut circuit = Circuit::default();
         for n in 1..=FAILURES {
-            assert_eq!(circuit.role(false, now), Ok(Role::Ordinary));
-            let expected = if n == FAILURES { Change::Opened } else { Change::None };
-            assert_eq!(ended(&mut circuit, Role::Ordinary, OUTAGE, now), expected);
+            assert_eq!(circuit.role(None, now), Ok(Role::Ordinary));
+            ended(&mut circuit, Role::Ordinary, OUTAGE, now);
+            assert_eq!(circuit.is_open(), n == FAILURES);
         }
         circuit
     }
@@ -234,58 +273,73 @@ mod tests {
         for _ in 1..FAILURES {
             ended(&mut circuit, Role::Ordinary, OUTAGE, now);
         }
-        assert_eq!(ended(&mut circuit, Role::Ordinary, Evidence::Works, now), Change::None);
+        ended(&mut circuit, Role::Ordinary, Evidence::Works, now);
         for _ in 1..FAILURES {
             ended(&mut circuit, Role::Ordinary, OUTAGE, now);
         }
         // A call that decides nothing, or was not made, is neither success nor failure.
         for neither in [Evidence::Undecided, Evidence::None] {
-            assert_eq!(ended(&mut circuit, Role::Ordinary, neither, now), Change::None);
-            assert_eq!(circuit.role(false, now), Ok(Role::Ordinary));
+            ended(&mut circuit, Role::Ordinary, neither, now);
+            assert_eq!(circuit.role(None, now), Ok(Role::Ordinary));
         }
-        let credentials = Evidence::Fails(Cause::Credentials);
-        assert_eq!(ended(&mut circuit, Role::Ordinary, credentials, now), Change::Opened);
+        ended(&mut circuit, Role::Ordinary, Evidence::Fails(Cause::Credentials), now);
         let prevented = Prevented { cause: Cause::Credentials, retry_after: 2 * SECOND };
-        assert_eq!(circuit.role(true, now), Err(prevented), "IN05");
+        assert_eq!(circuit.role(Some(&token(1)), now), Err(prevented), "IN05");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_of_few_tokens_open_nothing_while_others_work() {
+        // IN13
+        let now = Instant::now();
+        let mut circuit = Circuit::default();
+        opens(&mut circuit, 9, Evidence::Works, now);
+        assert!((0..100).all(|n| !opens(&mut circuit, n % 4, OUTAGE, now)), "four tokens");
+        assert!(opens(&mut circuit, 4, OUTAGE, now), "the fifth token");
+        let mut circuit = Circuit::default();
+        opens(&mut circuit, 9, Evidence::Works, now);
+        assert!((0..100).all(|_| !opens(&mut circuit, 0, OUTAGE, now + WORKS_FOR - SECOND)));
+        assert!(opens(&mut circuit, 0, OUTAGE, now + WORKS_FOR), "no other token works");
+        let mut circuit = Circuit::default();
+        opens(&mut circuit, 0, Evidence::Works, now);
+        assert!((1..5).all(|_| !opens(&mut circuit, 0, OUTAGE, now)));
+        assert!(opens(&mut circuit, 0, OUTAGE, now), "it worked for this token only");
     }
 
     #[tokio::test(start_paused = true)]
     async fn different_accepted_tokens_that_fail_open_the_circuit() {
         // IN05
-        let (now, digests) = (Instant::now(), TokenDigests::default());
+        let now = Instant::now();
         let mut circuit = Circuit::default();
-        let mut end = |token: u8, was_accepted: bool, evidence| {
-            let digest = digests.of(&[token]);
-            circuit.end(Role::Ordinary, was_accepted.then_some(&digest), evidence, now)
-        };
         for n in 0..100 {
-            assert_eq!(end(n, false, Evidence::Undecided), Change::None, "it may be invented");
-            assert_eq!(end(0, true, Evidence::Undecided), Change::None, "one token");
+            circuit.end(Role::Ordinary, &token(n), false, Evidence::Undecided, now);
+            assert!(!circuit.is_open(), "it may be invented");
+            assert!(!opens(&mut circuit, 0, Evidence::Undecided, now), "one token");
         }
-        end(0, true, Evidence::Works);
-        assert!((0..4).all(|n| end(n, true, Evidence::Undecided) == Change::None));
-        assert_eq!(end(4, true, Evidence::Undecided), Change::Opened);
-        assert!(circuit.is_open());
+        opens(&mut circuit, 0, Evidence::Works, now);
+        assert!((0..4).all(|n| !opens(&mut circuit, n, Evidence::Undecided, now)));
+        assert!(opens(&mut circuit, 4, Evidence::Undecided, now));
     }
 
     #[tokio::test(start_paused = true)]
     async fn open_circuit_lets_one_probe_through() {
         let now = Instant::now();
         let mut circuit = opened(now);
+        let known = token(1);
+        let accepted = Some(&known);
         let prevented = |seconds| Err(Prevented { cause: Cause::Outage, retry_after: seconds * SECOND });
-        assert_eq!(circuit.role(true, now + SECOND / 2), prevented(2));
-        assert_eq!(circuit.role(true, now + SECOND), prevented(1));
+        assert_eq!(circuit.role(accepted, now + SECOND / 2), prevented(2));
+        assert_eq!(circuit.role(accepted, now + SECOND), prevented(1));
         let later = now + 2 * SECOND;
-        assert_eq!(circuit.role(true, later), Ok(Role::Probe));
-        assert_eq!(circuit.role(true, later), Ok(Role::Probe), "no call has begun");
+        assert_eq!(circuit.role(accepted, later), Ok(Role::Probe));
+        assert_eq!(circuit.role(accepted, later), Ok(Role::Probe), "no call has begun");
         circuit.begin(Role::Probe);
-        assert_eq!(circuit.role(true, later), prevented(2));
-        assert_eq!(ended(&mut circuit, Role::Probe, OUTAGE, later + SECOND), Change::None);
-        assert_eq!(circuit.role(true, later + 2 * SECOND), prevented(1));
-        assert_eq!(circuit.role(true, later + 3 * SECOND), Ok(Role::Probe));
+        assert_eq!(circuit.role(accepted, later), prevented(2));
+        ended(&mut circuit, Role::Probe, OUTAGE, later + SECOND);
+        assert_eq!(circuit.role(accepted, later + 2 * SECOND), prevented(1));
+        assert_eq!(circuit.role(accepted, later + 3 * SECOND), Ok(Role::Probe));
         circuit.begin(Role::Probe);
-        assert_eq!(ended(&mut circuit, Role::Probe, Evidence::Works, later), Change::Closed);
-        assert_eq!(circuit.role(false, later), Ok(Role::Ordinary));
+        ended(&mut circuit, Role::Probe, Evidence::Works, later);
+        assert_eq!(circuit.role(None, later), Ok(Role::Ordinary));
     }
 
     #[tokio::test(start_paused = true)]
@@ -294,13 +348,28 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened(now);
         let due = now + 2 * SECOND;
-        assert!(circuit.role(false, due).is_err());
-        assert_eq!(circuit.role(false, due + GRACE), Ok(Role::Probe));
+        assert!(circuit.role(None, due).is_err());
+        assert_eq!(circuit.role(None, due + GRACE), Ok(Role::Probe));
         circuit.begin(Role::Probe);
         let late = due + GRACE;
         ended(&mut circuit, Role::Probe, Evidence::Undecided, late);
-        assert!(circuit.role(false, late + SECOND).is_err());
-        assert_eq!(circuit.role(true, late), Ok(Role::Probe), "an invented token delays none");
+        assert!(circuit.role(None, late + SECOND).is_err());
+        assert_eq!(circuit.role(Some(&token(1)), late), Ok(Role::Probe), "an invented token delays none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn token_of_a_failed_probe_probes_after_others() {
+        // IN13, IN15
+        for evidence in [OUTAGE, Evidence::Undecided] {
+            let now = Instant::now();
+            let mut circuit = opened(now);
+            circuit.begin(Role::Probe);
+            circuit.end(Role::Probe, &token(1), true, evidence, now);
+            let due = now + 2 * SECOND;
+            assert!(circuit.role(Some(&token(1)), due).is_err());
+            assert_eq!(circuit.role(Some(&token(2)), due), Ok(Role::Probe));
+            assert_eq!(circuit.role(Some(&token(1)), due + GRACE), Ok(Role::Probe), "it may be alone");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -308,9 +377,9 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened(now);
         for evidence in [OUTAGE, Evidence::Works, Evidence::Undecided, Evidence::None] {
-            assert_eq!(ended(&mut circuit, Role::Ordinary, evidence, now + SECOND), Change::None);
-            assert!(circuit.role(true, now + SECOND).is_err());
-            assert_eq!(circuit.role(true, now + 2 * SECOND), Ok(Role::Probe));
+            ended(&mut circuit, Role::Ordinary, evidence, now + SECOND);
+            assert!(circuit.role(Some(&token(1)), now + SECOND).is_err());
+            assert_eq!(circuit.role(Some(&token(1)), now + 2 * SECOND), Ok(Role::Probe));
         }
     }
 

@@ -4,7 +4,7 @@
 use scopegate_proto::token_digest::TokenDigest;
 use tokio::time::Instant;
 
-use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Prevented, Role};
+use crate::introspection::circuit::{Cause, Circuit, Evidence, Prevented, Role};
 use crate::introspection::class::Class;
 
 /// The breakers. Calls for known tokens are evidence for both, and other calls for the second one
@@ -17,17 +17,53 @@ pub(super) struct Circuits {
 
 /// A call that ends.
 pub(super) struct Ended<'d> {
+    pub(super) token: &'d TokenDigest,
+    pub(super) was_accepted: bool,
     pub(super) class: Class,
     pub(super) role: Role,
     pub(super) begun_at: Instant,
-    /// The token, if it was accepted before.
-    pub(super) accepted: Option<&'d TokenDigest>,
+}
+
+/// A change of the suspended calls, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    /// Calls of a further class are suspended.
+    Opened(Suspended),
+    Closed,
+}
+
+/// The classes of tokens whose calls are suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suspended {
+    pub(super) known: bool,
+    unseen: bool,
+}
+
+impl Suspended {
+    /// Returns the value of `tokens` in the log.
+    pub(super) fn as_str(self) -> &'static str {
+        match (self.known, self.unseen) {
+            (true, true) => "all",
+            (true, false) => "known",
+            (false, _) => "unseen",
+        }
+    }
+
+    fn is_more_than(self, before: Self) -> bool {
+        (self.known && !before.known) || (self.unseen && !before.unseen)
+    }
 }
 
 impl Circuits {
-    /// Returns the role of a call that begins now.
-    pub(super) fn role(&self, class: Class, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
-        self.of(class).role(was_accepted, now)
+    /// Returns the role of a call that begins now. `accepted` is the token, if it was accepted before.
+    pub(super) fn role(
+        &self,
+        class: Class,
+        accepted: Option<&TokenDigest>,
+        now: Instant,
+    ) -> Result<Role, Prevented> {
+        self.of(class).role(accepted, now)
     }
 
     /// Returns whether no ordinary call of this class is made.
@@ -50,25 +86,29 @@ impl Circuits {
 
     /// Records the end of a call.
     pub(super) fn end(&mut self, call: &Ended<'_>, evidence: Evidence, now: Instant) -> Change {
-        let before = self.cause();
-        match call.class {
+        let Ended { token, was_accepted, class, role, begun_at } = *call;
+        let before = self.suspended();
+        match class {
             Class::Known => {
-                self.known.end(call.role, call.accepted, evidence, now);
+                self.known.end(role, token, was_accepted, evidence, now);
                 if evidence == Evidence::Works {
-                    self.unseen.works_since(call.begun_at);
+                    self.unseen.works_since(token, begun_at, now);
                 } else {
-                    self.unseen.end(Role::Ordinary, call.accepted, evidence, now);
+                    self.unseen.end(Role::Ordinary, token, was_accepted, evidence, now);
                 }
             }
-            Class::Unseen => {
-                self.unseen.end(call.role, call.accepted, evidence, now);
-            }
+            Class::Unseen => self.unseen.end(role, token, was_accepted, evidence, now),
         }
-        match (before, self.cause()) {
-            (None, Some(_)) => Change::Opened,
-            (Some(_), None) => Change::Closed,
-            (None, None) | (Some(_), Some(_)) => Change::None,
+        let after = self.suspended();
+        match self.cause() {
+            Some(_) if after.is_more_than(before) => Change::Opened(after),
+            None if before != after => Change::Closed,
+            _ => Change::None,
         }
+    }
+
+    fn suspended(&self) -> Suspended {
+        Suspended { known: self.known.is_open(), unseen: self.unseen.is_open() }
     }
 
     fn of(&self, class: Class) -> &Circuit {
@@ -83,39 +123,71 @@ impl Circuits {
 mod tests {
     use std::time::Duration;
 
+    use scopegate_proto::token_digest::TokenDigests;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
     const OUTAGE: Evidence = Evidence::Fails(Cause::Outage);
 
     fn end(circuits: &mut Circuits, class: Class, evidence: Evidence, now: Instant) -> Change {
-        let call = Ended { class, role: Role::Ordinary, begun_at: now, accepted: None };
-        circuits.end(&call, evidence, now)
+        ended(circuits, class, Role::Ordinary, evidence, now)
     }
 
-    /// Returns circuits after five failures of this class.
-    fn failed(class: Class, now: Instant) -> Circuits {
+    fn ended(circuits: &mut Circuits, class: Class, role: Role, evidence: Evidence, now: Instant) -> Change {
+        let token = &TokenDigests::default().of(b"token");
+        circuits.end(&Ended { token, was_accepted: false, class, role, begun_at: now }, evidence, now)
+    }
+
+    /// Returns circuits after five failures of this class, and the tokens whose calls are suspended.
+    fn failed(class: Class, now: Instant) -> (Circuits, &'static str) {
         let mut circuits = Circuits::default();
         let changes: Vec<_> = (0..5).map(|_| end(&mut circuits, class, OUTAGE, now)).collect();
-        assert_eq!(changes.iter().filter(|change| **change == Change::Opened).count(), 1);
-        circuits
+        let [Change::None, Change::None, Change::None, Change::None, Change::Opened(suspended)] = changes[..]
+        else {
+            panic!("{changes:?}")
+        };
+        (circuits, suspended.as_str())
     }
 
     #[tokio::test(start_paused = true)]
     async fn failures_of_unseen_tokens_suspend_unseen_ones_only() {
         // IN13
         let now = Instant::now();
-        let circuits = failed(Class::Unseen, now);
+        let (circuits, suspended) = failed(Class::Unseen, now);
         assert!(circuits.is_open(Class::Unseen) && !circuits.is_open(Class::Known));
-        assert_eq!(circuits.role(Class::Known, false, now), Ok(Role::Ordinary));
-        let circuits = failed(Class::Known, now);
+        assert_eq!(circuits.role(Class::Known, None, now), Ok(Role::Ordinary));
+        assert_eq!(suspended, "unseen");
+        let (circuits, suspended) = failed(Class::Known, now);
         assert!(circuits.is_open(Class::Unseen) && circuits.is_open(Class::Known), "IN15");
+        assert_eq!(suspended, "all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn suspension_of_further_tokens_is_reported() {
+        // IN15
+        let now = Instant::now();
+        let (mut circuits, _) = failed(Class::Unseen, now);
+        assert!((0..4).all(|_| end(&mut circuits, Class::Known, OUTAGE, now) == Change::None));
+        let Change::Opened(suspended) = end(&mut circuits, Class::Known, OUTAGE, now) else {
+            panic!("the fifth failure")
+        };
+        assert_eq!(suspended.as_str(), "all");
+        let mut circuits = Circuits::default();
+        (0..4).for_each(|_| {
+            end(&mut circuits, Class::Known, OUTAGE, now);
+        });
+        end(&mut circuits, Class::Unseen, Evidence::Works, now);
+        let Change::Opened(suspended) = end(&mut circuits, Class::Known, OUTAGE, now) else {
+            panic!("the fifth failure")
+        };
+        assert_eq!(suspended.as_str(), "known");
     }
 
     #[tokio::test(start_paused = true)]
     async fn later_success_of_a_known_token_ends_the_suspension() {
         let now = Instant::now();
-        let mut circuits = failed(Class::Unseen, now);
+        let (mut circuits, _) = failed(Class::Unseen, now);
         assert_eq!(end(&mut circuits, Class::Known, Evidence::Works, now), Change::None, "it began before");
         assert_eq!(end(&mut circuits, Class::Known, Evidence::Undecided, now + SECOND), Change::None);
         assert!(circuits.is_open(Class::Unseen));
@@ -126,12 +198,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn success_of_an_unseen_token_says_nothing_of_known_ones() {
         let now = Instant::now();
-        let mut circuits = failed(Class::Known, now);
+        let (mut circuits, _) = failed(Class::Known, now);
         let due = now + 3 * SECOND;
-        assert_eq!(circuits.role(Class::Unseen, false, due), Ok(Role::Probe));
+        assert_eq!(circuits.role(Class::Unseen, None, due), Ok(Role::Probe));
         circuits.begin(Class::Unseen, Role::Probe);
-        let probe = Ended { class: Class::Unseen, role: Role::Probe, begun_at: due, accepted: None };
-        assert_eq!(circuits.end(&probe, Evidence::Works, due), Change::None);
+        let change = ended(&mut circuits, Class::Unseen, Role::Probe, Evidence::Works, due);
+        assert_eq!(change, Change::None);
         assert!(circuits.is_open(Class::Known) && !circuits.is_open(Class::Unseen));
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::StatusCode;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use scopegate_proto::client_auth::{Authenticator, form};
-use scopegate_proto::http::{HttpClient, HttpError, parse_retry_after};
+use scopegate_proto::http::{HttpClient, HttpError, HttpRequest, parse_retry_after};
 use scopegate_proto::sent_secrets::SentSecrets;
 use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
@@ -37,6 +39,12 @@ pub(crate) enum Credentials {
     Authorization(FetchAuthorization),
     /// The token itself, at an endpoint [`tokeninfo`].
     Token,
+}
+
+/// A request about one token, and the secrets in it.
+pub(super) struct Request {
+    request: HttpRequest,
+    secrets: SentSecrets,
 }
 
 /// A complete response.
@@ -71,9 +79,8 @@ impl Endpoint {
         if self.signer.is_some() { Format::Jwt } else { Format::Json }
     }
 
-    /// Sends a token. Redirects are not followed: they could lead the token and the credentials
-    /// elsewhere.
-    pub(super) async fn ask(&self, token: &str, now: SystemTime) -> Result<Received, Failure> {
+    /// Creates the request about a token, with the credentials as they are now.
+    pub(super) async fn request(&self, token: &str, now: SystemTime) -> Result<Request, Failure> {
         let (header, parameters, mut secrets) = match &self.credentials {
             Credentials::Client(client) => {
                 let sent = client.params(&self.audience, now).await.map_err(Failure::NoAssertion)?;
@@ -87,23 +94,34 @@ impl Endpoint {
             Credentials::Token => (tokeninfo::authorization(token), Vec::new(), SentSecrets::default()),
         };
         secrets.add(token);
-        let is_tokeninfo = matches!(self.credentials, Credentials::Token);
         let mut pairs = Vec::new();
-        if !is_tokeninfo {
+        if !self.is_tokeninfo() {
             pairs.extend([("token", token), ("token_type_hint", "access_token")]);
         }
         pairs.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
-        let format = self.format();
-        let accept = HeaderValue::from_static(format.media_type());
+        let accept = HeaderValue::from_static(self.format().media_type());
         let mut request = self.http.post_form(&self.url, form(&pairs)).header(ACCEPT, accept);
         if let Some(header) = header {
             request = request.header(AUTHORIZATION, header);
         }
+        Ok(Request { request, secrets })
+    }
+
+    /// Sends a request. Redirects are not followed: they could lead the token and the credentials
+    /// elsewhere.
+    pub(super) async fn send(&self, request: Request, now: SystemTime) -> Result<Received, Failure> {
+        let Request { request, secrets } = request;
         let response = request.send().await?;
         let status = response.status();
+        // None was asked for (RFC 9110 §12.5.3), and a decoded body may have any size.
+        let encoding = response.header(&CONTENT_ENCODING).filter(|found| *found != "identity");
+        if let Some(found) = encoding.filter(|_| status == StatusCode::OK) {
+            return Err(Failure::Encoded(secrets.show(found)));
+        }
         let content_type = response.header(&CONTENT_TYPE).map(str::to_owned);
         let retry_after = response.header(&RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
         let has_challenge = response.header(&WWW_AUTHENTICATE).is_some();
+        let format = self.format();
         let is_result =
             status == StatusCode::OK && content_type.as_deref().is_some_and(|found| format.is_of(found));
         let body = match response.body(MAX_BODY).await {
@@ -112,7 +130,11 @@ impl Endpoint {
             body => body?,
         };
         let received = Received { status, content_type, retry_after, has_challenge, body, secrets };
-        if is_tokeninfo { received.of_tokeninfo() } else { Ok(received) }
+        if self.is_tokeninfo() { received.of_tokeninfo() } else { Ok(received) }
+    }
+
+    fn is_tokeninfo(&self) -> bool {
+        matches!(self.credentials, Credentials::Token)
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Http(HttpError),
     /// The time limit of the call has passed.
     TooSlow(Duration),
+    /// The source of the API's credentials has returned none within the time limit of the call.
+    SlowCredentials(Duration),
     /// The call had no place among the others within this time, so it was not made.
     NoPlace(Duration),
     /// Calls were suspended while this one waited for a place.
@@ -40,6 +42,8 @@ pub(crate) enum Failure {
     },
     /// Expected and found.
     ContentType(&'static str, Option<Excerpt>),
+    /// The body has a content encoding, such as that of a proxy.
+    Encoded(Option<Excerpt>),
     /// The response is not signed as required.
     Unsigned(Unsigned),
     Json(JsonError),
@@ -119,6 +123,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Http(error) => fmt::Display::fmt(error, f),
             Self::TooSlow(limit) => write!(f, "no response within {} s", limit.as_secs_f64()),
+            Self::SlowCredentials(limit) => {
+                write!(f, "no credentials of this API within {} s", limit.as_secs_f64())
+            }
             Self::NoPlace(limit) => write!(f, "too many calls at once for {} s", limit.as_secs_f64()),
             Self::Suspended => f.write_str("calls are suspended"),
             Self::Status { status, .. } => write!(f, "expected status 200, found {}", status.as_u16()),
@@ -133,6 +140,7 @@ impl fmt::Display for Failure {
             Self::ContentType(expected, found) => {
                 write!(f, "expected the content type {expected}, found {}", or_none(found))
             }
+            Self::Encoded(found) => write!(f, "expected no content encoding, found {}", or_none(found)),
             Self::Unsigned(unsigned) => fmt::Display::fmt(unsigned, f),
             Self::Json(found) => write!(f, "the response is {found}"),
             Self::Active(found) => {

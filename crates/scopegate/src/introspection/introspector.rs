@@ -131,6 +131,7 @@ impl Introspector {
         self.memory.digests = before.memory.digests.clone();
         self.memory.accepted = Arc::clone(&before.memory.accepted);
         self.schedule().continue_with(Arc::clone(&before.memory.accepted));
+        self.report.continue_with(&before.report, &before.caller.label);
         let same_cache = self.settings.cached == before.settings.cached;
         if same_rules && same_cache && self.endpoint.decides_as(&before.endpoint) {
             self.memory.active = Arc::clone(&before.memory.active);
@@ -306,6 +307,15 @@ impl Introspector {
 struct Asked {
     at: Instant,
     on: NumericDate,
+    /// The credentials of this API were there in time.
+    is_sent: bool,
+}
+
+impl Asked {
+    /// A call that was not made.
+    fn never() -> Self {
+        Self { at: Instant::now(), on: NumericDate::DISTANT_PAST, is_sent: false }
+    }
 }
 
 impl PendingIntrospection {
@@ -325,6 +335,13 @@ impl PendingIntrospection {
             }
         };
         introspector.or_cached(outcome, &self.digest, introspector.caller.clock.now().into())
+    }
+}
+
+/// No calls are suspended any longer, so an alert ends with the trust in the issuer.
+impl Drop for Introspector {
+    fn drop(&mut self) {
+        self.report.hand_over_gauge(&self.caller.label);
     }
 }
 

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::{Budget, UnseenTokens};
 use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change, Evidence, Role, whole_seconds};
-use crate::introspection::circuits::{Circuits, Ended};
+use crate::introspection::circuit::{Cause, Evidence, Role, whole_seconds};
+use crate::introspection::circuits::{Change, Circuits, Ended};
 use crate::introspection::class::Class;
 use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
@@ -106,7 +106,7 @@ impl Schedule {
         let was_accepted = self.accepted.contains(digest);
         let is_known = was_accepted || origin == Origin::Verified;
         let class = if is_known { Class::Known } else { Class::Unseen };
-        let role = match self.circuits.role(class, was_accepted, now) {
+        let role = match self.circuits.role(class, was_accepted.then_some(digest), now) {
             Ok(role) => role,
             Err(prevented) => {
                 let outcome = match prevented.cause {
@@ -167,8 +167,7 @@ impl Schedule {
             Outcome::Undecided { .. } | Outcome::Misconfigured => {}
         }
         let Ticket { role, class, was_accepted, begun_at } = ticket;
-        let accepted = was_accepted.then_some(digest);
-        self.circuits.end(&Ended { class, role, begun_at, accepted }, evidence, now)
+        self.circuits.end(&Ended { token: digest, was_accepted, class, role, begun_at }, evidence, now)
     }
 
     /// Records the end of a call for the status. Returns the failure before it, to be dropped without

@@ -3,5 +3,6 @@
 mod caching;
 mod fixture;
 mod isolation;
+mod logs;
 mod outage;
 mod requests;

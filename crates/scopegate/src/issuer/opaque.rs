@@ -171,7 +171,7 @@ impl Issuer {
             if !is_token68(prefix.as_bytes()) || prefix.ends_with('=') {
                 return out_of_range("token_prefix", "letters, digits and -._~+/", prefix);
             }
-            if prefix.starts_with(JWT_START) || JWT_START.starts_with(prefix.as_str()) {
+            if JWT_STARTS.iter().any(|start| prefix.starts_with(start) || start.starts_with(prefix)) {
                 return out_of_range("token_prefix", "a prefix that no JWT has", prefix);
             }
         }
@@ -233,8 +233,9 @@ impl Issuer {
     }
 }
 
-/// The first characters of every JWT: base64url of the beginning of a JSON object.
-const JWT_START: &str = "ey";
+/// The first characters of a JWT: base64url of `{` before a quotation mark or a space, and of `{`
+/// before another white space.
+const JWT_STARTS: [&str; 2] = ["ey", "ew"];
 
 /// The issuers of opaque tokens of a verifier.
 pub(crate) struct OpaqueIssuers {

@@ -8,6 +8,8 @@ use scopegate_proto::jws::Part;
 use scopegate_proto::token_digest::TokenDigest;
 
 use crate::checks::audience::IssuedFor;
+#[cfg(feature = "http")]
+use crate::checks::confirmation::PresentedCertificate;
 use crate::checks::confirmation::{self, Presented, Scheme};
 use crate::checks::course::StopAtFirst;
 use crate::claims::{Claims, Lookups, Named};
@@ -56,9 +58,14 @@ impl Verifier {
         issuer: Arc<TrustedIssuer>,
         now: NumericDate,
     ) -> Result<Claims, NotAccepted> {
+        // A request that is rejected in any case causes no call.
         #[cfg(feature = "http")]
         if token.scheme == Scheme::Bearer && self.requires_proof() {
             return Err(Error::ProofRequired.into());
+        }
+        #[cfg(feature = "http")]
+        if matches!(token.certificate, PresentedCertificate::Absent) && self.requires_certificate() {
+            return Err(Error::MissingCertificate.into());
         }
         match self.introspect_opaque(token.token, issuer, now) {
             // `decide` checks the bindings (RFC 8705 §3.2, RFC 9449 §6.2).

@@ -1,7 +1,9 @@
 //! A call under way. It has a task of its own and does not end with a client that disconnects.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use scopegate_proto::http::HttpError;
 use scopegate_proto::token_digest::TokenDigest;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
@@ -9,6 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::introspection::call::Call;
 use crate::introspection::circuit::Role;
+use crate::introspection::class::Class;
+use crate::introspection::endpoint::Received;
 use crate::introspection::failure::Failure;
 use crate::introspection::introspector::{Asked, Introspector, Judge};
 use crate::introspection::judgement::Unaccepted;
@@ -16,7 +20,6 @@ use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::response::Statement;
 use crate::introspection::schedule::Ticket;
 use crate::keys::refresh::catch_panic::catch_panic;
-use crate::token::numeric_date::NumericDate;
 
 /// A call that runs. A drop before its end means that its runtime has ended.
 pub(super) struct Running {
@@ -33,16 +36,18 @@ impl Running {
     pub(super) async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
         let introspector = Arc::clone(&self.introspector);
         let limit = introspector.settings.time_limit;
-        let mut asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+        let mut asked = Asked::never();
         let result = match self.place(&introspector).await {
             Err(failure) => Err(failure),
             Ok(_place) => {
                 // Clocks and subscribers are the application's code.
                 let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked)));
-                match timeout(limit, attempt).await {
+                let ended = timeout(limit, attempt).await;
+                match ended {
                     Ok(Ok(result)) => result,
                     Ok(Err(message)) => Err(Failure::Panicked(message)),
-                    Err(_) => Err(Failure::TooSlow(limit)),
+                    Err(_) if asked.is_sent => Err(Failure::TooSlow(limit)),
+                    Err(_) => Err(Failure::SlowCredentials(limit)),
                 }
             }
         };
@@ -73,8 +78,8 @@ impl Running {
     async fn attempt(&self, token: &str, judge: Judge, asked: &mut Asked) -> Result<Outcome, Failure> {
         let introspector = &*self.introspector;
         let now = introspector.caller.clock.now();
-        *asked = Asked { at: Instant::now(), on: now.into() };
-        let received = introspector.endpoint.ask(token, now).await?;
+        *asked = Asked { at: Instant::now(), on: now.into(), is_sent: false };
+        let received = self.ask(token, now, asked).await?;
         let verified;
         let statement = match &introspector.endpoint.signer {
             None => received.read()?,
@@ -99,12 +104,27 @@ impl Running {
             }
         }
     }
+
+    /// Sends the token. A known token is sent once more if the server closes the connection without
+    /// a response, which may have been idle for too long. Introspection changes nothing at the server.
+    async fn ask(&self, token: &str, now: SystemTime, asked: &mut Asked) -> Result<Received, Failure> {
+        let endpoint = &self.introspector.endpoint;
+        let request = endpoint.request(token, now).await?;
+        asked.is_sent = true;
+        match endpoint.send(request, now).await {
+            Err(Failure::Http(HttpError::NoResponse { .. })) if self.ticket.class == Class::Known => {
+                // An assertion is for one request.
+                endpoint.send(endpoint.request(token, now).await?, now).await
+            }
+            result => result,
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.has_ended {
-            let asked = Asked { at: Instant::now(), on: NumericDate::DISTANT_PAST };
+            let asked = Asked::never();
             let introspector = Arc::clone(&self.introspector);
             introspector.end(self, asked, Err(Failure::Ended));
         }

@@ -51,6 +51,10 @@ pub(super) enum Behavior {
     /// Every response is this one.
     Responds(u16, &'static str, &'static str, String),
     Stalls,
+    /// Responses say that the token is inactive, and have this content encoding.
+    Encoded(&'static str),
+    /// The connection of the next request is closed without a response. Then the endpoint works.
+    ClosesOnce,
     /// Requests wait until [`Server::release`], and then get the response of `Works`.
     Waits,
     /// Tokens that begin with `evil` get this response: status, header, its value, body. Others get
@@ -143,6 +147,11 @@ async fn respond(Shared(server): Shared<Server>, uri: Uri, headers: HeaderMap, b
     let is_valid = body.starts_with("token=valid");
     server.received.lock().unwrap().push(Received { uri, headers, body });
     let behavior = server.behavior.lock().unwrap().clone();
+    if matches!(behavior, Behavior::ClosesOnce) {
+        server.works();
+        // The task of the connection ends, without a message of a panic.
+        std::panic::resume_unwind(Box::new("the connection is closed"));
+    }
     let exp = match behavior {
         Behavior::Works { exp } => exp,
         _ => NOW + 600,
@@ -166,7 +175,12 @@ async fn respond(Shared(server): Shared<Server>, uri: Uri, headers: HeaderMap, b
             let response = response.header("location", "/introspect").header("retry-after", retry_after);
             response.body(Body::from(body)).unwrap()
         }
-        Behavior::Stalls => std::future::pending().await,
+        Behavior::Encoded(encoding) => {
+            let response = response.header("content-type", "application/json");
+            let response = response.header("content-encoding", encoding);
+            response.body(Body::from(r#"{"active":false}"#)).unwrap()
+        }
+        Behavior::Stalls | Behavior::ClosesOnce => std::future::pending().await,
     }
 }
 
@@ -251,7 +265,16 @@ impl Fixture {
 
     /// Waits for the outcome as a request does.
     pub(super) async fn ask(&self, token: &str) -> String {
-        shown(&match self.look_up(token) {
+        self.ask_as(token, Origin::Unverified).await
+    }
+
+    /// Waits for the outcome as a request with a JWT does, which is verified.
+    pub(super) async fn ask_verified(&self, token: &str) -> String {
+        self.ask_as(token, Origin::Verified).await
+    }
+
+    async fn ask_as(&self, token: &str, origin: Origin) -> String {
+        shown(&match self.look_up_as(token, origin) {
             Introspected::Settled(outcome) => outcome,
             Introspected::Pending(pending) => settled(&pending).await,
         })

@@ -161,3 +161,42 @@ async fn endpoint_that_fails_for_invented_tokens_serves_known_ones() {
         assert_eq!(known, "active s", "{status} {content_type}");
     }
 }
+
+#[tokio::test]
+async fn known_token_that_fails_leaves_others_alone() {
+    // IN13: its issuer has signed it, so an attacker has not invented it.
+    for (status, content_type, body) in [(500, "text/html", "<html>"), (200, "application/json", "{}")] {
+        let server = Server::start().await;
+        let fixture = Fixture::new(&server);
+        assert_eq!(fixture.ask_verified("valid").await, "active s");
+        pass(10 * SECOND).await;
+        server.set(Behavior::Differs(status, "content-type", content_type, body.into()));
+        for _ in 0..20 {
+            assert_eq!(fixture.ask_verified("evil").await, "undecided 1", "{status}");
+        }
+        assert_eq!(fixture.ask("valid").await, "active s", "{status}");
+        assert_eq!(fixture.ask("valid-unseen").await, "active s", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn failing_token_does_not_keep_the_circuit_open() {
+    // IN13, IN15
+    let server = Server::start().await;
+    let fixture = Fixture::new(&server);
+    for n in 0..5 {
+        assert_eq!(fixture.ask(&format!("valid-{n}")).await, "active s");
+    }
+    assert_eq!(fixture.ask("valid-poison").await, "active s");
+    pass(10 * SECOND).await;
+    server.fails(500);
+    for n in 0..5 {
+        assert_eq!(fixture.ask(&format!("valid-{n}")).await, "undecided 1");
+    }
+    pass(2 * SECOND).await;
+    assert_eq!(fixture.ask("valid-poison").await, "undecided 1", "the probe");
+    server.works();
+    pass(2 * SECOND).await;
+    assert_eq!(fixture.ask_now("valid-poison"), "undecided 1", "another token probes first");
+    assert_eq!(fixture.ask("valid-0").await, "active s");
+}

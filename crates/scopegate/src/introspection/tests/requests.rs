@@ -5,9 +5,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use scopegate_issuer::{Algorithm, SigningKey};
 use scopegate_proto::client_auth::{Authenticator, ClientAuthentication, PrivateKey};
+use testkit::pass;
 use tokio::runtime::Handle;
 
-use super::fixture::{Behavior, Fixture, LIFETIMES, Received, Server};
+use super::fixture::{Behavior, Fixture, LIFETIMES, Received, SECOND, Server};
 use crate::introspection::endpoint::Credentials;
 use crate::keys::fetch::authorization::FetchAuthorization;
 
@@ -71,6 +72,29 @@ async fn missing_credentials_send_no_request() {
 }
 
 #[tokio::test]
+async fn slow_credentials_are_told_from_a_slow_endpoint() {
+    // IN15
+    let server = Server::start().await;
+    server.set(Behavior::Stalls);
+    let hanging = || std::future::pending::<Result<HeaderValue, std::io::Error>>();
+    let hanging = Credentials::Authorization(FetchAuthorization::callback(hanging));
+    for (credentials, expected) in [
+        (hanging, "no credentials of this API within 2 s"),
+        (Fixture::client("s3cret"), "no complete response within 2 s: "),
+    ] {
+        let fixture = Fixture::with(&server, credentials, LIFETIMES, &Handle::current());
+        assert_eq!(fixture.ask_now("valid"), "pending");
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        pass(2 * SECOND).await;
+        fixture.has_calls_under_way(0).await;
+        let failure = fixture.introspector.status().last_failure.unwrap();
+        assert!(failure.starts_with(expected), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn two_configurations_share_no_result() {
     // IN16
     let server = Server::start().await;
@@ -90,6 +114,35 @@ async fn connection_is_used_again_for_some_seconds() {
         assert_eq!(fixture.ask(&format!("valid-{n}")).await, "active s");
     }
     assert_eq!((server.calls(), server.connections()), (5, 1));
+}
+
+#[tokio::test]
+async fn closed_connection_is_retried_for_known_tokens() {
+    // IN06, IN12: an invented token costs one request.
+    let server = Server::start().await;
+    let fixture = Fixture::new(&server);
+    assert_eq!(fixture.ask("valid").await, "active s");
+    for (token, expected, requests) in [("valid", "active s", 2), ("valid-unseen", "undecided 1", 1)] {
+        pass(10 * SECOND).await;
+        let before = server.calls();
+        server.set(Behavior::ClosesOnce);
+        assert_eq!(fixture.ask(token).await, expected);
+        assert_eq!(server.calls(), before + requests, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn encoded_response_decides_nothing() {
+    // IN06
+    let server = Server::start().await;
+    for (encoding, expected) in [("gzip", "undecided 1"), ("br", "undecided 1"), ("identity", "inactive")] {
+        let fixture = Fixture::new(&server);
+        server.set(Behavior::Encoded(encoding));
+        assert_eq!(fixture.ask("unknown").await, expected, "{encoding}");
+        let failure = fixture.introspector.status().last_failure;
+        let found = format!("expected no content encoding, found {encoding:?}");
+        assert_eq!(failure, (expected != "inactive").then_some(found));
+    }
 }
 
 #[tokio::test]

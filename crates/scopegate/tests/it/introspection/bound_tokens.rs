@@ -163,4 +163,8 @@ async fn required_certificate_applies_to_opaque_tokens() {
     assert_eq!(over_tls(&authorizer, "Bearer certificate", &[], Some(&own)).await, (200, "accepted"));
     let unbound = over_tls(&authorizer, "Bearer unbound", &[], Some(&own)).await;
     assert_eq!(unbound, (401, "not_certificate_bound"));
+    for token in ["Bearer certificate", "Bearer unbound", "Bearer invented"] {
+        assert_eq!(over_tls(&authorizer, token, &[], None).await, (401, "missing_certificate"));
+    }
+    assert_eq!(endpoint.calls(), 2, "a request without a certificate causes no call");
 }

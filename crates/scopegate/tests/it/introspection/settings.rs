@@ -90,6 +90,7 @@ async fn settings_of_jwts_do_not_fit() {
         issuer(introspection()).token_prefix("a="),
         issuer(introspection()).token_prefix("e"),
         issuer(introspection()).token_prefix("eyJ"),
+        issuer(introspection()).token_prefix("ewo"),
         issuer(introspection()).status_list(StatusList::required()),
         issuer(introspection()).allow_missing_iss(),
         issuer(introspection()).jwks_uri("https://issuer.example/keys").token_prefix("ory_at_"),
