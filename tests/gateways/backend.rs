@@ -45,7 +45,7 @@ async fn echo(mut stream: TcpStream) -> std::io::Result<()> {
                 return Ok(());
             };
             for trailer in trailers.split("\r\n") {
-                lines.push_str(&format!("\n{TRAILER}{trailer}"));
+                lines.extend(["\n", TRAILER, trailer]);
             }
         }
     }

@@ -112,7 +112,7 @@ mod tests {
         format!("{}.{}.{}", "h".repeat(50), "p".repeat(50), "s".repeat(39))
     }
 
-    fn with(name: http::HeaderName, values: &[&str], body: &[u8]) -> Response {
+    fn with(name: &http::HeaderName, values: &[&str], body: &[u8]) -> Response {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn challenged(challenges: &[&str]) -> Response {
-        with(WWW_AUTHENTICATE, challenges, b"")
+        with(&WWW_AUTHENTICATE, challenges, b"")
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn long_part_of_the_token_is_found_in_the_body() {
-        let body = |text: &str| with(CONTENT_ENCODING, &[], text.as_bytes()).echo;
+        let body = |text: &str| with(&CONTENT_ENCODING, &[], text.as_bytes()).echo;
         assert_eq!(body(&format!("{{\"token\":\"{}\"}}", "p".repeat(50))), Echo::Token);
         assert_eq!(body(&"p".repeat(49)), Echo::None);
         // This part is too short.
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn encoded_body_is_not_searched() {
-        assert_eq!(with(CONTENT_ENCODING, &["gzip"], b"\x1f\x8b").echo, Echo::Unknown);
-        assert_eq!(with(CONTENT_ENCODING, &["identity"], b"\x1f\x8b").echo, Echo::None);
-        assert_eq!(with(CONTENT_ENCODING, &["gzip"], b"").echo, Echo::None);
+        assert_eq!(with(&CONTENT_ENCODING, &["gzip"], b"\x1f\x8b").echo, Echo::Unknown);
+        assert_eq!(with(&CONTENT_ENCODING, &["identity"], b"\x1f\x8b").echo, Echo::None);
+        assert_eq!(with(&CONTENT_ENCODING, &["gzip"], b"").echo, Echo::None);
     }
 }

@@ -90,12 +90,12 @@ async fn ask_with_trailers(
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let message = check_request("/orders/7", headers).encode_to_vec();
+    let question = check_request("/orders/7", headers).encode_to_vec();
     // One message without compression.
-    let framed = [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat();
+    let frame = [&[0][..], &u32::try_from(question.len()).unwrap().to_be_bytes(), &question].concat();
     let trailers: HeaderMap =
         trailers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-    let frames = [Frame::data(Bytes::from(framed)), Frame::trailers(trailers)];
+    let frames = [Frame::data(Bytes::from(frame)), Frame::trailers(trailers)];
     let body = StreamBody::new(tokio_stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
     let request = http::Request::post(format!("http://{address}/envoy.service.auth.v3.Authorization/Check"))
         .header("content-type", "application/grpc")

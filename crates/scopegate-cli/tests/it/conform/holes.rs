@@ -115,8 +115,9 @@ async fn each_required_scope_is_left_out_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_of_rfc9068_is_advice_for_other_forms() {
+    type Rule = fn(&Seen) -> bool;
     // Keycloak writes neither `at+jwt`, nor does RFC 7519 require `exp` and `iss`.
-    let rules: [(&str, fn(&Seen) -> bool); 3] = [
+    let rules: [(&str, Rule); 3] = [
         ("no-expiry", |seen| seen.payload.is_object() && seen.payload["exp"].is_null()),
         ("no-issuer", |seen| seen.payload.is_object() && seen.payload["iss"].is_null()),
         ("other-type", |seen| seen.header["typ"] == "logout+jwt"),

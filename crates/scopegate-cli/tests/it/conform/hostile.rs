@@ -35,15 +35,14 @@ async fn front(listener: TcpListener, api: String, answer: Answer) {
         let api = api.clone();
         tokio::spawn(async move {
             let head = read_request(&mut stream).await;
-            match answer(&seen(&head)) {
+            if let Some(bytes) = answer(&seen(&head)) {
                 // The client may close the connection first.
-                Some(bytes) => drop(stream.write_all(&bytes).await),
-                None => {
-                    let mut api = TcpStream::connect(api).await.unwrap();
-                    api.write_all(head.as_bytes()).await.unwrap();
-                    let _ = copy_bidirectional(&mut stream, &mut api).await;
-                }
+                let _ = stream.write_all(&bytes).await;
+                return;
             }
+            let mut api = TcpStream::connect(api).await.unwrap();
+            api.write_all(head.as_bytes()).await.unwrap();
+            let _ = copy_bidirectional(&mut stream, &mut api).await;
         });
     }
 }
