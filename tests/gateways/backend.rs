@@ -117,3 +117,18 @@ impl Seen {
         found.map(|(_, value)| value.as_str()).collect()
     }
 }
+
+#[tokio::test]
+async fn trailer_is_told_from_a_header() {
+    use crate::caller::Call;
+
+    let backend = start().await.unwrap();
+    let call = Call { trailers: &["X-Auth-Sub: a", "x-b: c"], ..Call::get("/a", None) };
+    let seen = call.send(&backend).await.unwrap().seen().unwrap();
+    assert!(
+        seen.has_trailer("a") && seen.has_trailer("c") && seen.values("X-Auth-Sub").is_empty(),
+        "{seen:?}"
+    );
+    let plain = Call::get("/a", None).send(&backend).await.unwrap().seen().unwrap();
+    assert!(!plain.has_trailer(""), "{plain:?}");
+}
