@@ -8,8 +8,14 @@ use crate::trouble::Trouble;
 /// The first line of each response.
 const MARK: &str = "this request has reached the backend";
 
-/// Maximum length of the head of a request.
+/// Maximum length of a request.
 const MAX_HEAD: usize = 64 * 1024;
+
+/// The end of a chunk, and the last chunk.
+const END_OF_CHUNKS: &str = "\r\n0\r\n";
+
+/// Stands before the name of a trailer, so that it is no header.
+const TRAILER: &str = "trailer ";
 
 /// Starts the backend, and returns its address. It ends with the program.
 pub(crate) async fn start() -> Result<String, Trouble> {
@@ -25,20 +31,47 @@ pub(crate) async fn start() -> Result<String, Trouble> {
 
 async fn echo(mut stream: TcpStream) -> std::io::Result<()> {
     let mut request = Vec::new();
-    let end = loop {
-        if let Some(at) = request.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at;
-        }
-        if request.len() > MAX_HEAD || stream.read_buf(&mut request).await? == 0 {
+    let Some(head) = read_until(&mut stream, &mut request, 0, "\r\n\r\n").await? else { return Ok(()) };
+    let mut lines = head.replace("\r\n", "\n");
+    if lines.to_ascii_lowercase().contains("\ntransfer-encoding: chunked") {
+        let body_at = head.len() + 4;
+        let Some(body) = read_until(&mut stream, &mut request, body_at, END_OF_CHUNKS).await? else {
             return Ok(());
+        };
+        let trailers_at = body_at + body.len() + END_OF_CHUNKS.len();
+        // Each trailer ends with a line break, and an empty line follows.
+        if !request.get(trailers_at..).unwrap_or_default().starts_with(b"\r\n") {
+            let Some(trailers) = read_until(&mut stream, &mut request, trailers_at, "\r\n\r\n").await? else {
+                return Ok(());
+            };
+            for trailer in trailers.split("\r\n") {
+                lines.extend(["\n", TRAILER, trailer]);
+            }
         }
-    };
-    let head = String::from_utf8_lossy(request.get(..end).unwrap_or_default()).replace("\r\n", "\n");
-    let body = format!("{MARK}\n{head}\n");
+    }
+    let body = format!("{MARK}\n{lines}\n");
     let length = body.len();
     let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(response.as_bytes()).await?;
     stream.shutdown().await
+}
+
+/// Reads until this text comes after a position. Returns the bytes between them, or `None` at the end.
+async fn read_until(
+    stream: &mut TcpStream,
+    request: &mut Vec<u8>,
+    from: usize,
+    text: &str,
+) -> std::io::Result<Option<String>> {
+    loop {
+        let rest = request.get(from..).unwrap_or_default();
+        if let Some(at) = rest.windows(text.len()).position(|window| window == text.as_bytes()) {
+            return Ok(Some(String::from_utf8_lossy(rest.get(..at).unwrap_or_default()).into_owned()));
+        }
+        if request.len() > MAX_HEAD || stream.read_buf(request).await? == 0 {
+            return Ok(None);
+        }
+    }
 }
 
 /// The request that the backend has seen.
@@ -66,6 +99,11 @@ impl Seen {
         self.headers.iter().any(|(_, value)| value.contains(text))
     }
 
+    /// Returns whether a trailer has this text.
+    pub(crate) fn has_trailer(&self, text: &str) -> bool {
+        self.headers.iter().any(|(name, value)| name.starts_with(TRAILER) && value.contains(text))
+    }
+
     /// Returns all values of a header. Each character that is neither a letter nor a digit counts as the
     /// hyphen, as in the environment variables of CGI and its successors. At the ends of a name, it
     /// counts as white space.
@@ -78,4 +116,19 @@ impl Seen {
         let found = self.headers.iter().filter(|(name, _)| plain(name) == wanted);
         found.map(|(_, value)| value.as_str()).collect()
     }
+}
+
+#[tokio::test]
+async fn trailer_is_told_from_a_header() {
+    use crate::caller::Call;
+
+    let backend = start().await.unwrap();
+    let call = Call { trailers: &["X-Auth-Sub: a", "x-b: c"], ..Call::get("/a", None) };
+    let seen = call.send(&backend).await.unwrap().seen().unwrap();
+    assert!(
+        seen.has_trailer("a") && seen.has_trailer("c") && seen.values("X-Auth-Sub").is_empty(),
+        "{seen:?}"
+    );
+    let plain = Call::get("/a", None).send(&backend).await.unwrap().seen().unwrap();
+    assert!(!plain.has_trailer(""), "{plain:?}");
 }

@@ -21,11 +21,20 @@ pub(crate) struct Call<'a> {
     pub(crate) connection: &'a str,
     /// Lines with a header each.
     pub(crate) headers: &'a [&'a str],
+    /// Lines with a trailer each. With one, the request has a body in chunks, and announces nothing.
+    pub(crate) trailers: &'a [&'a str],
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn get(target: &'a str, token: Option<&'a str>) -> Self {
-        Self { method: "GET", target: target.as_bytes(), token, connection: "close", headers: &[] }
+        Self {
+            method: "GET",
+            target: target.as_bytes(),
+            token,
+            connection: "close",
+            headers: &[],
+            trailers: &[],
+        }
     }
 
     /// Sends the request on a connection of its own.
@@ -45,7 +54,13 @@ impl<'a> Call<'a> {
         for line in self.headers {
             request.extend_from_slice(format!("{line}\r\n").as_bytes());
         }
-        if self.method == "POST" {
+        if !self.trailers.is_empty() {
+            request.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n");
+            for line in self.trailers {
+                request.extend_from_slice(format!("{line}\r\n").as_bytes());
+            }
+            request.extend_from_slice(b"\r\n");
+        } else if self.method == "POST" {
             request.extend_from_slice(b"Content-Length: 5\r\n\r\nhello");
         } else {
             request.extend_from_slice(b"\r\n");

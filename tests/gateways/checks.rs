@@ -63,6 +63,7 @@ impl Tried<'_> {
                 self.identity().await,
             ),
             ("the same with white space in the name, and on two lines", self.malformed_names().await),
+            ("trailers with these names become no header, and", self.trailers().await),
             (
                 "`Connection: X-Auth-Sub` of the caller removes no header of the gateway",
                 self.connection().await,

@@ -7,12 +7,14 @@ mod authority;
 mod check;
 mod command;
 mod exchange;
+mod fetches;
 mod form;
 mod json;
 mod junit;
 mod names;
 mod play;
 mod report;
+mod response;
 mod rotation;
 mod settings;
 mod start;
@@ -39,7 +41,10 @@ use crate::terminal::{self, Terminal};
         command that starts it: the command gets the settings in its environment.\n\n\
         scopegate conform --url http://127.0.0.1:8080/orders --scope orders/read -- node server.js\n\n\
         The route gets up to 150 requests, and valid tokens are among them. Test your own APIs only.\n\n\
-        Exit codes: 0 everything hostile is rejected, 1 something got in, 2 undecidable, 64 usage"
+        The URL needs a status of success (or --expect) for valid tokens, and 300 to 499 for hostile ones. A\n\
+        status of 404, 429 or 500 does not show whether the token was rejected. See --rejection.\n\n\
+        Exit codes: 0 everything hostile is rejected, 1 something got in, 2 undecidable, 64 usage,\n\
+        70 the issuer has no address or a report cannot be written"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -82,6 +87,8 @@ pub(crate) struct Arguments {
 /// The results of a run, for the reports.
 struct Report {
     url: String,
+    /// The form and the algorithm of the tokens.
+    tokens: String,
     requests: usize,
     /// The reason why the run ended early.
     stopped: Option<String>,

@@ -14,6 +14,7 @@
 //! | [`scope`] | the scope grammar, and sets of scopes |
 //! | [`url`] | URLs for secrets, URLs of public documents, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
+//! | `challenge` | challenges of a response, `WWW-Authenticate` (feature `fetch`) |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | `secret_file` | secrets in small files (feature `fetch`) |
 //! | `client_auth` | authentication of a client by a secret, an assertion or a certificate (feature `client-auth`) |
@@ -25,7 +26,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `fetch` (default) | the modules `http` and `secret_file`, and with them `reqwest` and a TLS stack |
+//! | `fetch` (default) | the modules `challenge`, `http` and `secret_file`, and with them `reqwest` and a TLS stack |
 //! | `client-auth` | the modules `client_auth` and `sent_secrets`, and with them `tokio`. It enables `fetch` |
 //! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
 //!
@@ -41,6 +42,8 @@ pub mod client_auth;
 #[cfg(feature = "client-auth")]
 pub mod sent_secrets;
 
+#[cfg(feature = "fetch")]
+pub mod challenge;
 #[cfg(feature = "fetch")]
 pub mod http;
 pub mod metadata;

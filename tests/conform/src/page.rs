@@ -37,8 +37,9 @@ fn cell(column: &Column, id: &str) -> String {
     let details: Vec<&str> = details.filter_map(Value::as_str).collect();
     let is_answer = member(check, "group") == "Answers";
     match (member(check, "outcome"), member(check, "level")) {
-        ("passed", _) if is_answer || id == "new-key" => "yes".to_owned(),
+        ("passed", _) if is_answer || ["new-key", "fetched-url"].contains(&id) => "yes".to_owned(),
         ("passed", _) => "rejected".to_owned(),
+        ("failed", _) if id == "fetched-url" => format!("**no**: {}", details.join(", ")),
         ("failed", "hole") => format!("**got in**: {}", details.join(", ")),
         ("failed", _) => format!("warning: {}", details.join(", ")),
         ("skipped", _) => "–".to_owned(),

@@ -88,6 +88,41 @@ impl Tried<'_> {
         Ok(YES.to_owned())
     }
 
+    /// Trailers of the caller become headers neither of the question nor of the backend's request (RFC 9110
+    /// §6.5.1). It is no failure if a gateway passes them on as trailers.
+    pub(super) async fn trailers(&self) -> Cell {
+        // FW03, FW05
+        let mut reach_backend = false;
+        for name in FORWARDED.into_iter().chain(["X-Auth-Path"]).chain(OTHER_REQUEST).chain(CLIENT_ADDRESS) {
+            for spelling in [name.to_owned(), name.replace('-', "_")] {
+                let trailer = format!("{spelling}: {SPOOF}");
+                let announced = format!("Trailer: {spelling}");
+                for headers in [&[][..], &[announced.as_str()]] {
+                    reach_backend |= self.is_no_header(name, &trailer, headers).await?;
+                }
+            }
+        }
+        Ok(if reach_backend { "reach the backend as trailers" } else { "removed" }.to_owned())
+    }
+
+    /// Returns whether the trailer reaches the backend as a trailer. A header fails the check.
+    async fn is_no_header(&self, name: &str, trailer: &str, headers: &[&str]) -> Result<bool, Trouble> {
+        let mut reaches_backend = false;
+        for (target, token) in [("/files/a", Some(self.reader())), ("/public/a", None)] {
+            self.gateway.forget();
+            let call = Call { headers, trailers: &[trailer], ..Call::get(target, token) };
+            let response = call.send(&self.gateway.address).await?;
+            let seen = response.seen();
+            let is_rejected = (400..=499).contains(&response.status);
+            ensure!(seen.is_some() || is_rejected, "{trailer}: {response:?}");
+            ensure!(!self.gateway.service_got(SPOOF), "{trailer}: {target}: the service has got it");
+            let Some(seen) = seen else { continue };
+            ensure!(!seen.values(name).concat().contains(SPOOF), "{trailer}: a header of {seen:?}");
+            reaches_backend |= seen.has_trailer(SPOOF);
+        }
+        Ok(reaches_backend)
+    }
+
     /// Headers about the request reach neither the service nor the backend.
     pub(super) async fn other_request_is_removed(&self) -> Cell {
         // FW03

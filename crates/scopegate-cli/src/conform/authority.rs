@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum as _};
 use scopegate_issuer::{
     Algorithm, ClientConfig, Config, LocalIssuer, Mint, Pool, PoolConfig, SigningKey, StartError,
 };
@@ -100,6 +101,13 @@ impl Authority {
 
     pub(super) fn form(&self) -> Form {
         self.form
+    }
+
+    /// Returns the form and the algorithm of the tokens, as in the arguments.
+    pub(super) fn described(&self) -> String {
+        let form = self.form.to_possible_value();
+        let form = form.as_ref().map_or("", PossibleValue::get_name);
+        format!("--form {form} --algorithm {}", self.algorithm)
     }
 
     /// The trusted issuer.

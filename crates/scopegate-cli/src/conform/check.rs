@@ -33,6 +33,13 @@ pub(super) enum Level {
     Warning,
 }
 
+impl Level {
+    /// Returns the level of a check whose rule is a requirement for some APIs, and advice for others.
+    pub(super) const fn hole_if(is_required: bool) -> Self {
+        if is_required { Self::Hole } else { Self::Warning }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Credentials,
@@ -111,6 +118,11 @@ pub(super) enum Outcome {
 }
 
 impl About {
+    /// Returns the check with another level.
+    pub(super) const fn at(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
     /// Creates a check with these attempts.
     pub(super) fn with(self, attempts: Vec<Attempt>) -> Check {
         Check { about: self, attempts, skipped: None }

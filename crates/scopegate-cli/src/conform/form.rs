@@ -31,6 +31,11 @@ impl Form {
         mint.claim("iss", issuer)
     }
 
+    /// Returns whether the tokens follow RFC 9068, whose §4 has more requirements than RFC 7519.
+    pub(super) fn is_rfc9068(self) -> bool {
+        self == Self::Rfc9068
+    }
+
     /// Returns the token without the client's id. The subject stays.
     pub(super) fn without_client(mint: Mint) -> Mint {
         ["client_id", "azp", "appid", "cid"].into_iter().fold(mint, Mint::without_claim)

@@ -16,6 +16,7 @@ pub(super) fn report(report: &Report) -> String {
     let report = json!({
         "verdict": verdict,
         "url": report.url,
+        "tokens": report.tokens,
         "requests": report.requests,
         "stopped": report.stopped,
         "checks": checks,

@@ -61,7 +61,9 @@ fn case(text: &mut String, played: &Played, fails: bool) {
         }
         // A warning does not fail the build.
         Outcome::Failed(found) => write!(text, "<system-out>{}</system-out>", message(&found.join("; "))),
-        Outcome::Undecided(reason) => write!(text, "<error message=\"{}\"/>", escaped(reason)),
+        Outcome::Undecided(reason) => {
+            write!(text, "<error message=\"{}\"/>", escaped(&format!("undecided: {}: {reason}", about.title)))
+        }
         Outcome::Skipped(reason) => write!(text, "<skipped message=\"{}\"/>", escaped(reason)),
     };
     text.push_str("</testcase>\n");

@@ -5,8 +5,10 @@ use crate::conform::answers;
 use crate::conform::authority::Authority;
 use crate::conform::check::{About, Check, Credentials, Group, Level, Outcome, Played};
 use crate::conform::exchange::Exchange;
+use crate::conform::fetches;
+use crate::conform::response::{NoResponse, Response};
 use crate::conform::suite;
-use crate::conform::target::{Response, Target};
+use crate::conform::target::{Target, Verdict};
 
 pub(super) struct Player<'a> {
     authority: &'a Authority,
@@ -14,6 +16,8 @@ pub(super) struct Player<'a> {
     requests: usize,
     exchanges: Vec<Exchange>,
     played: Vec<Played>,
+    /// The requests after which the API has fetched keys of the attacker.
+    fetched_after: Vec<String>,
     stopped: Option<String>,
 }
 
@@ -21,23 +25,32 @@ pub(super) struct Player<'a> {
 enum Attempted {
     Rejected,
     Accepted,
-    /// The API has fetched keys of the attacker.
-    Fetched,
+    /// The reason why the response is no rejection.
     Undecided(String),
 }
 
 /// The answer to a token of a key that is new or withdrawn.
 pub(super) enum Answer {
     Accepted,
-    /// The token was answered with this status, which is not the one of an accepted request.
+    /// The token was rejected with this status.
     Rejected(u16),
+    /// The API has failed with this status.
+    Failed(u16),
     /// The reason why the answer says nothing about the token.
     Unclear(String),
 }
 
 impl<'a> Player<'a> {
     pub(super) fn new(authority: &'a Authority, target: &'a Target) -> Self {
-        Self { authority, target, requests: 0, exchanges: Vec::new(), played: Vec::new(), stopped: None }
+        Self {
+            authority,
+            target,
+            requests: 0,
+            exchanges: Vec::new(),
+            played: Vec::new(),
+            fetched_after: Vec::new(),
+            stopped: None,
+        }
     }
 
     /// Creates the player of a run that did not begin.
@@ -65,13 +78,17 @@ impl<'a> Player<'a> {
     /// A rejection counts only if the API still accepts a valid token.
     pub(super) async fn play_group(&mut self, group: Group) {
         let first = self.played.len();
-        for check in suite::checks(group, self.authority) {
+        let offers_dpop = self.offers_dpop();
+        for check in suite::checks(group, self.authority, offers_dpop) {
             self.play(check).await;
         }
         if self.stopped.is_none()
             && let Err(reason) = self.send_valid().await
         {
             self.stopped = Some(format!("{reason} after the checks of \"{}\"", group.title()));
+        }
+        if group == Group::Keys {
+            self.judge_fetches();
         }
         if let Some(reason) = self.stopped.clone() {
             for played in self.played.iter_mut().skip(first) {
@@ -82,12 +99,20 @@ impl<'a> Player<'a> {
         }
     }
 
+    fn judge_fetches(&mut self) {
+        // A fetch in the background may come after the response to its token.
+        if self.fetched_after.is_empty() && self.authority.fetches_of_other() > 0 {
+            self.fetched_after.push("a token of this group".to_owned());
+        }
+        self.add(fetches::FETCHED_URL, fetches::outcome(&self.fetched_after));
+    }
+
     async fn play(&mut self, check: Check) {
         let Check { about, attempts, skipped } = check;
         if let Some(reason) = skipped {
             return self.add(about, Outcome::Skipped(reason));
         }
-        let (mut accepted, mut undecided) = (Vec::new(), None);
+        let (mut accepted, mut undecided) = (Vec::new(), Vec::new());
         for attempt in attempts {
             if self.stopped.is_some() {
                 break;
@@ -95,15 +120,14 @@ impl<'a> Player<'a> {
             match self.attempt(about.id, attempt.label, &attempt.credentials).await {
                 Attempted::Rejected => {}
                 Attempted::Accepted => accepted.push(attempt.label.to_owned()),
-                Attempted::Fetched => accepted.push(format!("{}: the URL was fetched", attempt.label)),
-                Attempted::Undecided(reason) => undecided = Some(reason),
+                Attempted::Undecided(reason) => undecided.push(format!("{}: {reason}", attempt.label)),
             }
         }
-        let undecided = undecided.or_else(|| self.stopped.clone());
-        let outcome = match undecided {
-            _ if !accepted.is_empty() => Outcome::Failed(accepted),
-            Some(reason) => Outcome::Undecided(reason),
-            None => Outcome::Passed,
+        undecided.extend(self.stopped.clone());
+        let outcome = match (accepted.is_empty(), undecided.is_empty()) {
+            (false, _) => Outcome::Failed(accepted),
+            (true, false) => Outcome::Undecided(undecided.join("; ")),
+            (true, true) => Outcome::Passed,
         };
         self.add(about, outcome);
     }
@@ -116,17 +140,18 @@ impl<'a> Player<'a> {
     ) -> Attempted {
         let fetched = self.authority.fetches_of_other();
         let response = self.send(credentials).await;
+        if self.authority.fetches_of_other() > fetched {
+            self.fetched_after.push(format!("{check} ({label})"));
+        }
         let result = match &response {
-            Ok(response) if self.target.accepts(response) => Attempted::Accepted,
-            _ if self.authority.fetches_of_other() > fetched => Attempted::Fetched,
-            Ok(Response { status: 429, .. }) => Attempted::Undecided(LIMITED.to_owned()),
-            Ok(_) => Attempted::Rejected,
+            Ok(response) => self.attempted(response),
             // The API may have failed because of the request, or may not be there any more.
-            Err(reason) => match self.send_valid().await {
-                Ok(()) => Attempted::Rejected,
+            Err(none) => match self.send_valid().await {
+                Ok(()) if none.is_closed && check == suite::OVERSIZED => Attempted::Rejected,
+                Ok(()) => Attempted::Undecided(none.reason.clone()),
                 Err(valid) => {
-                    self.stopped = Some(format!("{valid} after \"{check}\": {reason}"));
-                    Attempted::Undecided(reason.clone())
+                    self.stopped = Some(format!("{valid} after \"{check}\" ({label}): {}", none.reason));
+                    Attempted::Undecided(none.reason.clone())
                 }
             },
         };
@@ -134,18 +159,40 @@ impl<'a> Player<'a> {
         result
     }
 
-    pub(super) async fn send(&mut self, credentials: &Credentials) -> Result<Response, String> {
+    fn attempted(&self, response: &Response) -> Attempted {
+        match (self.target.verdict(response), response.status) {
+            (Verdict::Accepted, _) => Attempted::Accepted,
+            (Verdict::Rejected, _) => Attempted::Rejected,
+            (Verdict::Limited, _) => Attempted::Undecided(LIMITED.to_owned()),
+            (Verdict::Unclear, status @ (404 | 410)) => Attempted::Undecided(format!(
+                "{status} may be about the path; use --rejection {status} if the API rejects tokens so"
+            )),
+            (Verdict::Unclear, status) => Attempted::Undecided(format!("{status} is no rejection")),
+        }
+    }
+
+    /// Returns whether a response so far offers DPoP.
+    fn offers_dpop(&self) -> bool {
+        let mut responses = self.exchanges.iter().filter_map(|exchange| exchange.response.as_ref().ok());
+        responses.any(|response| response.offers_dpop)
+    }
+
+    async fn send(&mut self, credentials: &Credentials) -> Result<Response, NoResponse> {
         self.requests += 1;
         self.target.send(credentials).await
     }
 
     /// Sends a token, and returns the answer to it.
     pub(super) async fn answer(&mut self, token: &str) -> Answer {
-        match self.send(&Credentials::bearer(token)).await {
-            Ok(response) if self.target.accepts(&response) => Answer::Accepted,
-            Ok(Response { status: 429, .. }) => Answer::Unclear(LIMITED.to_owned()),
-            Ok(Response { status, .. }) => Answer::Rejected(status),
-            Err(reason) => Answer::Unclear(format!("the API does not respond: {reason}")),
+        let response = match self.send(&Credentials::bearer(token)).await {
+            Ok(response) => response,
+            Err(none) => return Answer::Unclear(format!("the API does not respond: {}", none.reason)),
+        };
+        match self.target.verdict(&response) {
+            Verdict::Accepted => Answer::Accepted,
+            Verdict::Rejected => Answer::Rejected(response.status),
+            Verdict::Limited => Answer::Unclear(LIMITED.to_owned()),
+            Verdict::Unclear => Answer::Failed(response.status),
         }
     }
 
@@ -159,8 +206,9 @@ impl<'a> Player<'a> {
     pub(super) async fn accepts_valid(&mut self, token: &str) -> Result<(), String> {
         match self.send(&Credentials::bearer(token)).await {
             Ok(response) if self.target.accepts(&response) => Ok(()),
-            Ok(response) => Err(format!("the API rejects a valid token ({})", response.status)),
-            Err(_) => Err("the API does not respond to a valid token".to_owned()),
+            Ok(Response { status: 429, .. }) => Err(LIMITED.to_owned()),
+            Ok(response) => Err(format!("the API does not accept a valid token ({})", response.status)),
+            Err(none) => Err(format!("the API does not respond to a valid token ({})", none.reason)),
         }
     }
 
@@ -177,6 +225,7 @@ impl<'a> Player<'a> {
     pub(super) fn into_report(self, target: &Target, deny_warnings: bool) -> Report {
         Report {
             url: target.shown(),
+            tokens: self.authority.described(),
             requests: self.requests,
             stopped: self.stopped,
             played: self.played,
@@ -185,7 +234,7 @@ impl<'a> Player<'a> {
     }
 }
 
-const LIMITED: &str = "the API limits requests (429)";
+const LIMITED: &str = "the API limits requests (429): switch the limit off for the test";
 
 const VALID_TOKEN: About = About {
     id: "valid-token",

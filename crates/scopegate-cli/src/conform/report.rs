@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::conform::Report;
 use crate::conform::check::{Group, Level, Outcome, Played};
+use crate::conform::fetches::FETCHED_URL;
 use crate::terminal::{Mark, Terminal, unbroken};
 
 /// The width of the ids of the checks.
@@ -33,7 +34,7 @@ fn verdict(report: &Report, terminal: Terminal) -> String {
     let (holes, warnings) = (of(Level::Hole), of(Level::Warning));
     let passed = report.count(|played| matches!(played.outcome, Outcome::Passed));
     let word = match (holes, report.is_undecided()) {
-        (1.., _) => format!("{} GOT IN", plural(holes, "HOLE", "HOLES")),
+        (1.., _) => plural(holes, "HOLE", "HOLES"),
         (0, true) => "UNDECIDED".to_owned(),
         (0, false) => "NOTHING GOT IN".to_owned(),
     };
@@ -43,6 +44,7 @@ fn verdict(report: &Report, terminal: Terminal) -> String {
         report.requests
     );
     let mut text = format!("{}: {counts}, {}\n", terminal.bold(&word), report.url);
+    let _ = writeln!(text, "Tokens: {}", report.tokens);
     if let Some(reason) = &report.stopped {
         let _ = writeln!(text, "Stopped: {}", terminal.wrapped(reason, 9));
     }
@@ -63,7 +65,9 @@ fn row(played: &Played) -> (Mark, String) {
         Outcome::Failed(found) => {
             let (mark, word) = match (about.level, about.group) {
                 (Level::Warning, _) => (Mark::Warning, "WARNING"),
+                // No request got in.
                 (Level::Hole, Group::Rotation) => (Mark::Bad, "FAILED"),
+                (Level::Hole, _) if about.id == FETCHED_URL.id => (Mark::Bad, "FAILED"),
                 (Level::Hole, _) => (Mark::Bad, "GOT IN"),
             };
             let found = found.join("; ");

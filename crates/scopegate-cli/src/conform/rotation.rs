@@ -29,7 +29,7 @@ pub(super) async fn new_key(player: &mut Player<'_>, limit: TimeLimit) {
     let outcome = passes(player, Authority::valid, &earlier, limit, |answer, valid| match (answer, valid) {
         (Answer::Accepted, _) => Outcome::Passed,
         (_, Err(reason)) | (Answer::Unclear(reason), Ok(())) => Outcome::Undecided(reason),
-        (Answer::Rejected(status), Ok(())) => Outcome::Failed(vec![format!(
+        (Answer::Rejected(status) | Answer::Failed(status), Ok(())) => Outcome::Failed(vec![format!(
             "a token of the new key is still rejected after {limit} ({status})"
         )]),
     })
@@ -59,7 +59,7 @@ pub(super) async fn withdrawn_key(player: &mut Player<'_>, limit: TimeLimit) {
                 Outcome::Failed(vec![format!("a token of the withdrawn key is still accepted after {limit}")])
             }
             (_, Err(reason)) | (Answer::Unclear(reason), Ok(())) => Outcome::Undecided(reason),
-            (Answer::Rejected(status @ 500..), Ok(())) => {
+            (Answer::Failed(status), Ok(())) => {
                 Outcome::Undecided(format!("the API fails at the withdrawn key ({status})"))
             }
             (Answer::Rejected(_), Ok(())) => Outcome::Passed,

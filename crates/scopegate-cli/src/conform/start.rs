@@ -8,8 +8,9 @@ use tokio::time::{Instant, sleep};
 use crate::conform::authority::Authority;
 use crate::conform::check::Credentials;
 use crate::conform::command::Running;
+use crate::conform::response::{NoResponse, Response};
 use crate::conform::settings::TimeLimit;
-use crate::conform::target::{Response, Target};
+use crate::conform::target::Target;
 
 /// The pause between two valid tokens.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -56,10 +57,10 @@ pub(super) async fn wait(
 }
 
 /// Returns the last response to a valid token, and the settings that are likely to be wrong.
-fn likely_reason(result: &Result<Response, String>, key_fetches: u64) -> String {
+fn likely_reason(result: &Result<Response, NoResponse>, key_fetches: u64) -> String {
     let response = match result {
         Ok(response) => response,
-        Err(reason) => return format!("The API does not respond: {reason}"),
+        Err(none) => return format!("The API does not respond: {}", none.reason),
     };
     let status = response.status;
     let advice = match status {
@@ -67,17 +68,22 @@ fn likely_reason(result: &Result<Response, String>, key_fetches: u64) -> String 
         404 | 405 => "check the path of --url, and --method; use --expect if this is the right status",
         401 | 403 if key_fetches == 0 => {
             "the API has not fetched the keys of this issuer: is it configured with OAUTH_ISSUER or \
-             OAUTH_JWKS_URI, and restarted?"
+             OAUTH_JWKS_URI, restarted, allowed to use http for it, and able to reach it? From a container it needs \
+             --issuer-url"
         }
         401 => {
             "the API has fetched the keys, so another setting differs: the audience, the client id, the algorithm, \
              or --form"
         }
         403 => "the API has fetched the keys, so --scope, --client-id or a rule of the API differs",
+        429 => "the API limits requests: switch the limit off for the test",
+        400 | 415 | 422 => {
+            "the API rejects the request itself: check --method, --header (such as Content-Type) and --data"
+        }
         500.. => "the API fails: see its log",
         _ => "use --expect if this is the right status",
     };
-    let stated = match (response.error(), response.parameter("error_description")) {
+    let stated = match (&response.error, &response.description) {
         (Some(error), Some(description)) => format!(" ({error}: {description})"),
         (Some(error), None) => format!(" ({error})"),
         (None, _) => String::new(),
@@ -87,10 +93,14 @@ fn likely_reason(result: &Result<Response, String>, key_fetches: u64) -> String 
 
 #[cfg(test)]
 mod tests {
+    use http::header::{HeaderMap, WWW_AUTHENTICATE};
+
     use super::*;
 
     fn reason(status: u16, challenge: &str, fetches: u64) -> String {
-        let response = Response { status, challenges: vec![challenge.to_owned()], has_token: false };
+        let mut headers = HeaderMap::new();
+        headers.insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
+        let response = Response::read(status, &headers, b"", &Credentials::default());
         likely_reason(&Ok(response), fetches)
     }
 
@@ -107,10 +117,17 @@ mod tests {
 
     #[test]
     fn other_statuses_name_their_setting() {
-        for (status, expected) in [(302, "--url"), (404, "--method"), (500, "see its log"), (409, "--expect")]
-        {
+        for (status, expected) in [
+            (302, "--url"),
+            (404, "--method"),
+            (422, "--data"),
+            (429, "limit"),
+            (500, "see its log"),
+            (409, "--expect"),
+        ] {
             assert!(reason(status, "", 1).contains(expected), "{status}");
         }
-        assert!(likely_reason(&Err("refused".to_owned()), 0).contains("does not respond: refused"));
+        let none = NoResponse { is_closed: false, reason: "refused".to_owned() };
+        assert!(likely_reason(&Err(none), 0).contains("does not respond: refused"));
     }
 }

@@ -12,8 +12,11 @@ mod signature;
 use crate::conform::authority::Authority;
 use crate::conform::check::{About, Check, Group, Level};
 
-/// Returns the checks of a group.
-pub(super) fn checks(group: Group, authority: &Authority) -> Vec<Check> {
+/// The check whose requests a server may answer by closing the connection.
+pub(super) const OVERSIZED: &str = "oversized";
+
+/// Returns the checks of a group. `offers_dpop` is whether a challenge of the API has offered DPoP.
+pub(super) fn checks(group: Group, authority: &Authority, offers_dpop: bool) -> Vec<Check> {
     match group {
         Group::Credentials => credentials::checks(authority),
         Group::Signature => signature::checks(authority),
@@ -21,7 +24,7 @@ pub(super) fn checks(group: Group, authority: &Authority) -> Vec<Check> {
         Group::Header => header::checks(authority),
         Group::Lifetime => lifetime::checks(authority),
         Group::Recipients => recipients::checks(authority),
-        Group::Kind => kind::checks(authority),
+        Group::Kind => kind::checks(authority, offers_dpop),
         Group::Scopes => scopes::checks(authority),
         Group::Rotation | Group::Answers => Vec::new(),
     }

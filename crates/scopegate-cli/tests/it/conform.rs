@@ -3,6 +3,7 @@
 mod api;
 mod answers;
 mod holes;
+mod hostile;
 mod reports;
 mod rotation;
 mod start;

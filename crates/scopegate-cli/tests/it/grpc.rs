@@ -4,6 +4,12 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, 
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
+use http::HeaderMap;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
 use scopegate_issuer::{Fault, LocalIssuer};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -26,6 +32,10 @@ async fn ask(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Result<CheckResponse, Status> {
+    gateway.check(check_request(path, headers)).await.map(tonic::Response::into_inner)
+}
+
+fn check_request(path: &str, headers: &[(&str, &str)]) -> CheckRequest {
     let http = HttpRequest {
         method: "GET".to_owned(),
         path: path.to_owned(),
@@ -34,7 +44,7 @@ async fn ask(
     };
     let request = Request { http: Some(http), ..Request::default() };
     let attributes = AttributeContext { request: Some(request), ..AttributeContext::default() };
-    gateway.check(CheckRequest { attributes: Some(attributes) }).await.map(tonic::Response::into_inner)
+    CheckRequest { attributes: Some(attributes) }
 }
 
 /// Returns the kind of the answer, and its status.
@@ -68,6 +78,49 @@ async fn check_requests_are_decided_on_a_socket() {
     assert!(metrics.contains(r#"reason="ambiguous_path"} 1"#), "{metrics}");
     let log = service.log();
     assert!(!log.contains(&bearer["Bearer ".len()..]), "{log}");
+}
+
+/// Sends a check over HTTP/2 with these trailers, and returns the response.
+async fn ask_with_trailers(
+    address: &str,
+    headers: &[(&str, &str)],
+    trailers: &[(&'static str, &str)],
+) -> CheckResponse {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let question = check_request("/orders/7", headers).encode_to_vec();
+    // One message without compression.
+    let frame = [&[0][..], &u32::try_from(question.len()).unwrap().to_be_bytes(), &question].concat();
+    let trailers: HeaderMap =
+        trailers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    let frames = [Frame::data(Bytes::from(frame)), Frame::trailers(trailers)];
+    let body = StreamBody::new(tokio_stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+    let request = http::Request::post(format!("http://{address}/envoy.service.auth.v3.Authorization/Check"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    CheckResponse::decode(body.slice(5..)).unwrap()
+}
+
+#[tokio::test]
+async fn trailer_of_check_is_no_header() {
+    // FW05: RFC 9110 §6.5.1
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_ready("grpc-trailers", &with_grpc(local.issuer())).await;
+    let address = service.grpc.clone().unwrap();
+    let bearer = format!("Bearer {}", local.mint().scope("orders/read").sign());
+    let spoofed = [("authorization", bearer.as_str()), ("x-auth-client", "spoofed")];
+    let response = ask_with_trailers(&address, &[], &spoofed).await;
+    assert_eq!(verdict(&response), ("denied", 401));
+    let response = ask_with_trailers(&address, &[("authorization", &bearer)], &spoofed).await;
+    assert_eq!(verdict(&response), ("accepted", 200));
+    let shown = format!("{response:?}");
+    assert!(shown.contains("local-reader") && !shown.contains("spoofed"), "{shown}");
 }
 
 #[tokio::test]

@@ -100,6 +100,30 @@ async fn body_of_question_is_not_read() {
 }
 
 #[tokio::test]
+async fn trailer_of_question_is_no_header() {
+    // FW03, FW05: RFC 9110 §6.5.1
+    let local = LocalIssuer::start().await.unwrap();
+    let service = Service::start_ready("trailers", &config(local.issuer())).await;
+    let bearer = format!("Bearer {}", local.mint().scope("orders/read").sign());
+    let trailers = format!(
+        "authorization: {bearer}\r\nx-original-uri: /health\r\nx-original-method: PUT\r\nx-auth-client: spoofed\r\n"
+    );
+    let chunked = [
+        ("x-original-method", "GET"),
+        ("x-original-uri", "/orders/7"),
+        ("transfer-encoding", "chunked"),
+        ("trailer", "authorization, x-original-uri, x-auth-client"),
+    ];
+    let with_token = [&chunked[..], &[("authorization", bearer.as_str())]].concat();
+    for (headers, status, client) in [(&chunked[..], 401, None), (&with_token, 200, Some("local-reader"))] {
+        let mut gateway = Connection::open(&service.decisions).await;
+        let body = format!("5\r\nhello\r\n0\r\n{trailers}\r\n");
+        let response = gateway.send_body("POST /decide", headers, &body).await;
+        assert_eq!((response.status, response.header("x-auth-client")), (status, client), "{response:?}");
+    }
+}
+
+#[tokio::test]
 async fn untrusted_peer_is_rejected_and_closed() {
     // FW04
     let local = LocalIssuer::start().await.unwrap();

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-
-use crate::add_token::challenge::{Challenge, all_challenges};
+use scopegate_proto::challenge::{Challenge, all_challenges};
 
 /// The requirements of an API about the authentication of a user (RFC 9470 §3).
 ///
@@ -78,7 +77,7 @@ impl AuthenticationChallenge {
 }
 
 fn requires_authentication(challenge: &Challenge<'_>) -> bool {
-    SCHEMES.iter().any(|scheme| challenge.scheme.eq_ignore_ascii_case(scheme))
+    SCHEMES.iter().any(|scheme| challenge.is_of(scheme))
         && challenge.parameter("error") == Some("insufficient_user_authentication")
 }
 

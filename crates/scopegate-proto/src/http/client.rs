@@ -206,6 +206,23 @@ impl HttpResponse {
         Ok(body)
     }
 
+    /// Reads the first part of the body: at most `limit` bytes, and fewer if the body breaks off or the
+    /// time limit passes. Use it for a body that is only searched or shown.
+    ///
+    /// The body is wiped from memory when it is dropped.
+    pub async fn body_start(mut self, limit: usize) -> Zeroizing<Vec<u8>> {
+        // Allocated at its final size, because a growing vector leaves copies that are not wiped.
+        let mut body = Zeroizing::new(Vec::with_capacity(limit));
+        while let Ok(Some(chunk)) = self.chunk().await {
+            let space = chunk.len().min(limit - body.len());
+            body.extend_from_slice(chunk.get(..space).unwrap_or_default());
+            if body.len() == limit {
+                break;
+            }
+        }
+        body
+    }
+
     async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         self.response.chunk().await.map_err(|error| HttpError::new(error, self.timeout))
     }

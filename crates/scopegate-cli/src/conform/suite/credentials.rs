@@ -3,14 +3,14 @@
 use http::HeaderValue;
 use scopegate_issuer::Mint;
 
-use super::{hole, warning};
+use super::{OVERSIZED, hole, warning};
 use crate::conform::authority::Authority;
 use crate::conform::check::{Attempt, Check, Credentials, Group};
 
 const GROUP: Group = Group::Credentials;
 
 /// The length of the additional claim of an oversized token.
-const OVERSIZED: usize = 100 * 1024;
+const PADDING: usize = 100 * 1024;
 
 /// The depth of a nested array. The token stays below 16 KiB, so that servers read it.
 const DEPTH: usize = 4_000;
@@ -21,7 +21,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
     let both = |first: &str, second: &str| {
         Credentials::headers([format!("Bearer {first}"), format!("Bearer {second}")])
     };
-    let padded = authority.sign(&authority.mint().claim("padding", "x".repeat(OVERSIZED)));
+    let padded = authority.sign(&authority.mint().claim("padding", "x".repeat(PADDING)));
     vec![
         hole(
             GROUP,
@@ -35,7 +35,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             GROUP,
             "malformed-token",
             "text that is no token",
-            "RFC 7515 §5.2",
+            "RFC 7515 §5.2, RFC 7519 §7.2",
             "Anyone can write a token that your API accepts.",
         )
         .with(malformed(authority)),
@@ -54,7 +54,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             GROUP,
             "two-headers",
             "two Authorization headers",
-            "RFC 6750 §3.1",
+            "RFC 9110 §5.3, RFC 6750 §3.1",
             "A gateway before your API may verify the other token.",
         )
         .with(vec![
@@ -63,7 +63,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
         ]),
         warning(
             GROUP,
-            "oversized",
+            OVERSIZED,
             "a valid token of more than 100 KiB",
             "RFC 9110 §5.4",
             "Every caller can make your API parse large tokens.",

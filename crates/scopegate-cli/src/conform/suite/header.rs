@@ -44,7 +44,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             GROUP,
             "last-duplicate",
             "a claim twice, first invalid and then valid",
-            "RFC 8725 §2.6",
+            "RFC 7519 §4, RFC 8259 §4",
             "A program that keeps the first member reads another claim than your API.",
         )
         .with(vec![

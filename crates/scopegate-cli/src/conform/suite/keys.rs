@@ -70,7 +70,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             Attempt::bearer("in the name of the trusted issuer", &mint().sign_with(&other.signing_key())),
             Attempt::bearer("in its own name", &of_other),
         ]),
-        hole(GROUP, "embedded-key", "a token that contains its key (`jwk`)", "RFC 8725 §3.10", FORGED).with(
+        hole(GROUP, "embedded-key", "a token that contains its key (`jwk`)", "RFC 8725 §3.8", FORGED).with(
             vec![
                 Attempt::bearer("under its own key id", &by_attacker(embedded())),
                 Attempt::bearer(
@@ -80,13 +80,7 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
                 Attempt::bearer("without a key id", &by_attacker(embedded().without_header("kid"))),
             ],
         ),
-        hole(
-            GROUP,
-            "key-url",
-            "a token that names the URL of its key",
-            "RFC 8725 §3.10",
-            "Anyone can write tokens, or make your API fetch URLs of your network.",
-        )
-        .with(vec![Attempt::bearer("jku", &by_url("jku")), Attempt::bearer("x5u", &by_url("x5u"))]),
+        hole(GROUP, "key-url", "a token that names the URL of its key", "RFC 8725 §3.8, §3.10", FORGED)
+            .with(vec![Attempt::bearer("jku", &by_url("jku")), Attempt::bearer("x5u", &by_url("x5u"))]),
     ]
 }

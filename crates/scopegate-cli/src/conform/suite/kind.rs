@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::{hole, warning};
 use crate::conform::authority::Authority;
-use crate::conform::check::{Attempt, Check, Group};
+use crate::conform::check::{Attempt, Check, Group, Level};
 use crate::conform::form::Form;
 
 const GROUP: Group = Group::Kind;
+const BOUND: &str = "A stolen token works without the key that it is bound to.";
 
-pub(super) fn checks(authority: &Authority) -> Vec<Check> {
+pub(super) fn checks(authority: &Authority, offers_dpop: bool) -> Vec<Check> {
     let mint = || authority.mint();
     let sign = |mint| authority.sign(&mint);
     let typed = |typ: &str| sign(mint().header("typ", typ));
@@ -36,9 +37,11 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             GROUP,
             "other-type",
             "a JWT of another type",
-            "RFC 8725 §3.11, RFC 9068 §4",
-            "Logout tokens, security events and other JWTs of the issuer work as access tokens.",
+            "RFC 9068 §4, RFC 8725 §3.11",
+            "Logout tokens, security events and other JWTs of the issuer for your audience work as access tokens.",
         )
+        // RFC 7519 §5.1 leaves `typ` to the application.
+        .at(Level::hole_if(authority.form().is_rfc9068()))
         .with(vec![
             Attempt::bearer("logout+jwt", &typed("logout+jwt")),
             Attempt::bearer("secevent+jwt", &typed("secevent+jwt")),
@@ -54,14 +57,22 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
         },
         hole(
             GROUP,
-            "bound-token",
-            "a bound token (`cnf`) as a bearer token",
-            "RFC 9449 §7.2, RFC 8705 §3",
-            "A stolen token works without the key that it is bound to.",
+            "dpop-bound",
+            "a token that is bound to a DPoP key, without a proof",
+            "RFC 9449 §7.2",
+            BOUND,
         )
-        .with(vec![
-            Attempt::bearer("bound to a DPoP key", &sign(mint().with_dpop_key(authority.attacker()))),
-            Attempt::bearer("bound to a certificate", &sign(mint().claim("cnf", certificate))),
-        ]),
+        // An API without DPoP ignores the binding, as §7.2 expects.
+        .at(Level::hole_if(offers_dpop))
+        .with(vec![Attempt::bearer("as a bearer token", &sign(mint().with_dpop_key(authority.attacker())))]),
+        // RFC 7519 §4: an API without mutual TLS ignores the binding. Nothing shows whether this one has it.
+        warning(
+            GROUP,
+            "certificate-bound",
+            "a token that is bound to a certificate, without it",
+            "RFC 8705 §3",
+            BOUND,
+        )
+        .with(vec![Attempt::bearer("as a bearer token", &sign(mint().claim("cnf", certificate)))]),
     ]
 }

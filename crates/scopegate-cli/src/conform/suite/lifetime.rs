@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::hole;
 use crate::conform::authority::Authority;
-use crate::conform::check::{Attempt, Check, Group};
+use crate::conform::check::{Attempt, Check, Group, Level};
 
 const GROUP: Group = Group::Lifetime;
 
@@ -16,6 +16,8 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
     let minutes = |minutes: u64| now.saturating_sub(minutes * 60);
     let recently = mint().issued_at(minutes(70)).expires_at(minutes(10));
     let past = minutes(60);
+    // RFC 7519 §4.1.4 has no requirement for a token without `exp`.
+    let required = Level::hole_if(authority.form().is_rfc9068());
     vec![
         hole(
             GROUP,
@@ -31,13 +33,23 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
         hole(
             GROUP,
             "no-expiry",
-            "a token without a readable expiry",
+            "a token without an expiry",
             "RFC 9068 §2.2",
-            "A token that was stolen once works for ever.",
+            "A token that the issuer has written without an end works for ever.",
         )
+        .at(required)
         .with(vec![
             Attempt::bearer("no `exp`", &sign(mint().without_claim("exp"))),
             Attempt::bearer("null", &sign(mint().claim("exp", Value::Null))),
+        ]),
+        hole(
+            GROUP,
+            "unreadable-expiry",
+            "a token whose expiry is no number",
+            "RFC 7519 §4.1.4",
+            "A token works for ever if its end cannot be read.",
+        )
+        .with(vec![
             Attempt::bearer("a string in the past", &sign(mint().claim("exp", past.to_string()))),
             Attempt::bearer("an array", &sign(mint().claim("exp", json!([past])))),
         ]),
@@ -48,6 +60,10 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
             "RFC 7519 §4.1.5",
             "Access begins before the time that the issuer has set.",
         )
-        .with(vec![Attempt::bearer("in an hour", &sign(mint().claim("nbf", now + 3600)))]),
+        // Its expiry is later, so that it will be valid.
+        .with(vec![Attempt::bearer(
+            "in an hour",
+            &sign(mint().expires_at(now + 7200).claim("nbf", now + 3600)),
+        )]),
     ]
 }

@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::hole;
 use crate::conform::authority::Authority;
-use crate::conform::check::{About, Attempt, Check, Group};
+use crate::conform::check::{About, Attempt, Check, Group, Level};
 use crate::conform::form::Form;
 
 const GROUP: Group = Group::Recipients;
 
 pub(super) fn checks(authority: &Authority) -> Vec<Check> {
-    vec![issuer(authority), audience(authority), client(authority)]
+    vec![issuer(authority), no_issuer(authority), audience(authority), client(authority)]
 }
 
 fn issuer(authority: &Authority) -> Check {
@@ -19,11 +19,17 @@ fn issuer(authority: &Authority) -> Check {
     let trusted = authority.trusted().issuer();
     WRONG_ISSUER.with(vec![
         Attempt::bearer("another one", &sign(mint().claim("iss", "https://other.example"))),
-        Attempt::bearer("none", &sign(mint().without_claim("iss"))),
         Attempt::bearer("with a final slash", &sign(mint().claim("iss", format!("{trusted}/")))),
         Attempt::bearer("with a longer name", &sign(mint().claim("iss", format!("{trusted}2")))),
         Attempt::bearer("in upper case", &sign(mint().claim("iss", trusted.to_uppercase()))),
     ])
+}
+
+fn no_issuer(authority: &Authority) -> Check {
+    // RFC 8725 §3.8 has no requirement for a token without `iss`.
+    let level = Level::hole_if(authority.form().is_rfc9068());
+    let token = authority.sign(&authority.mint().without_claim("iss"));
+    NO_ISSUER.at(level).with(vec![Attempt::bearer("no `iss`", &token)])
 }
 
 fn audience(authority: &Authority) -> Check {
@@ -62,7 +68,15 @@ const WRONG_ISSUER: About = hole(
     GROUP,
     "wrong-issuer",
     "a token with another issuer",
-    "RFC 9068 §4",
+    "RFC 9068 §4, RFC 8725 §3.8",
+    "Tokens that one tenant of your issuer gets are valid for others.",
+);
+
+const NO_ISSUER: About = hole(
+    GROUP,
+    "no-issuer",
+    "a token without an issuer",
+    "RFC 9068 §2.2, §4",
     "Tokens that one tenant of your issuer gets are valid for others.",
 );
 
@@ -78,6 +92,6 @@ const WRONG_CLIENT: About = hole(
     GROUP,
     "wrong-client",
     "a token of another client",
-    "RFC 8725 §3.8",
+    "the rule of --client-id",
     "Every client of the issuer can call your API.",
 );

@@ -17,6 +17,10 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
         let scopes: Vec<&str> = [scope].into_iter().chain(others.iter().map(String::as_str)).collect();
         authority.sign(&authority.mint().scope(&scopes.join(" ")))
     };
+    let without_last = || {
+        let scopes = names.scopes.split_last().map_or_else(String::new, |(_, first)| first.join(" "));
+        authority.sign(&authority.mint().scope(&scopes))
+    };
     let without = authority.sign(&Form::without_scope(authority.mint()));
     let shorter: String = first.chars().take(first.chars().count() - 1).collect();
     let upper = if *first == first.to_uppercase() { first.to_lowercase() } else { first.to_uppercase() };
@@ -31,14 +35,15 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
     if upper != *first {
         similar.push(Attempt::bearer("in the other case", &with(&upper)));
     }
-    vec![
-        WRONG_SCOPE.with(vec![
-            Attempt::bearer("another scope", &with(&names.other_scope)),
-            Attempt::bearer("no scope", &without),
-            Attempt::bearer("an empty string", &authority.sign(&authority.mint().scope(""))),
-        ]),
-        SIMILAR_SCOPE.with(similar),
-    ]
+    let mut wrong = vec![
+        Attempt::bearer("another scope", &with(&names.other_scope)),
+        Attempt::bearer("no scope", &without),
+        Attempt::bearer("an empty string", &authority.sign(&authority.mint().scope(""))),
+    ];
+    if !others.is_empty() {
+        wrong.push(Attempt::bearer("all but the last scope", &without_last()));
+    }
+    vec![WRONG_SCOPE.with(wrong), SIMILAR_SCOPE.with(similar)]
 }
 
 const WRONG_SCOPE: About = hole(

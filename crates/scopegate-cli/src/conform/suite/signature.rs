@@ -17,14 +17,15 @@ pub(super) fn checks(authority: &Authority) -> Vec<Check> {
     // `A` is six zero bits.
     let zeros = format!("{input}.{}", "A".repeat(signature.len()));
     vec![
-        hole(GROUP, "alg-none", "an unsigned token with `alg` none", "RFC 8725 §3.2", FORGED).with(vec![
-            Attempt::bearer("none", &unsigned("none")),
-            Attempt::bearer("None", &unsigned("None")),
-            Attempt::bearer("NONE", &unsigned("NONE")),
-            Attempt::bearer("nOnE", &unsigned("nOnE")),
-            Attempt::bearer("an empty name", &unsigned("")),
-            Attempt::bearer("none, with a signature", &none_but_signed),
-        ]),
+        hole(GROUP, "alg-none", "an unsigned token with `alg` none", "RFC 9068 §4, RFC 8725 §3.2", FORGED)
+            .with(vec![
+                Attempt::bearer("none", &unsigned("none")),
+                Attempt::bearer("None", &unsigned("None")),
+                Attempt::bearer("NONE", &unsigned("NONE")),
+                Attempt::bearer("nOnE", &unsigned("nOnE")),
+                Attempt::bearer("an empty name", &unsigned("")),
+                Attempt::bearer("none, with a signature", &none_but_signed),
+            ]),
         hole(GROUP, "signature-stripped", "a token without its signature", "RFC 7515 §5.2", FORGED).with(
             vec![
                 Attempt::bearer("an empty third part", &format!("{input}.")),

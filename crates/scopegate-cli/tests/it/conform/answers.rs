@@ -15,7 +15,7 @@ const NO_CHALLENGE: Flaw =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unhelpful_answer_is_a_warning() {
-    let flaws: [(&str, Flaw); 7] = [
+    let flaws: [(&str, Flaw); 6] = [
         ("challenge", NO_CHALLENGE),
         (
             "no-error-code",
@@ -56,14 +56,6 @@ async fn unhelpful_answer_is_a_warning() {
             }),
         ),
         (
-            "server-error",
-            Flaw::Answers(
-                |seen, response| {
-                    if seen.header["alg"] == 1 { with(response, 500, None) } else { response }
-                },
-            ),
-        ),
-        (
             "token-in-response",
             Flaw::Answers(|seen, response| {
                 if is_expired(seen) { with_body(response, seen.authorization.join("")) } else { response }
@@ -76,6 +68,20 @@ async fn unhelpful_answer_is_a_warning() {
         assert_eq!(with_outcome(&run, "failed"), [id], "{}", run.out);
         assert_eq!(run.code, 0, "{id}: {}", run.out);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_error_is_a_warning_and_no_rejection() {
+    let flaw = Flaw::Answers(
+        |seen, response| {
+            if seen.header["alg"] == 1 { with(response, 500, None) } else { response }
+        },
+    );
+    let run = conform(Some(flaw), &MORE).await;
+    assert_eq!(with_outcome(&run, "failed"), ["server-error"], "{}", run.out);
+    assert_eq!(with_outcome(&run, "undecided"), ["malformed-token"], "{}", run.out);
+    assert!(run.out.contains("a number as `alg`: 500 is no rejection"), "{}", run.out);
+    assert_eq!(run.code, 2, "{}", run.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,6 +126,6 @@ fn has_no_token(seen: &Seen) -> bool {
     seen.authorization.is_empty() && seen.query.is_none()
 }
 
-fn is_expired(seen: &Seen) -> bool {
+pub(super) fn is_expired(seen: &Seen) -> bool {
     !seen.has_twice("exp") && seen.payload["exp"].as_u64().is_some_and(|exp| exp < now())
 }

@@ -41,6 +41,8 @@ pub(super) enum Flaw {
     Changes(fn(&Seen, &mut HeaderMap)),
     /// The response is changed.
     Answers(fn(&Seen, Response) -> Response),
+    /// These requests are accepted, and the response to others is changed.
+    Both(fn(&Seen) -> bool, fn(&Seen, Response) -> Response),
     /// The key at `jku` is fetched before the token is rejected.
     FetchesUrl,
 }
@@ -67,13 +69,13 @@ async fn flawed(flaw: Flaw, known_kid: Arc<OnceLock<String>>, mut request: Reque
     let mut seen = Seen::of(&request);
     seen.known_kid = known_kid.get_or_init(|| seen.kid().to_owned()).clone();
     match flaw {
-        Flaw::Accepts(accepts) if accepts(&seen) => "orders".into_response(),
+        Flaw::Accepts(accepts) | Flaw::Both(accepts, _) if accepts(&seen) => "orders".into_response(),
         Flaw::Accepts(_) => next.run(request).await,
         Flaw::Changes(change) => {
             change(&seen, request.headers_mut());
             next.run(request).await
         }
-        Flaw::Answers(answer) => answer(&seen, next.run(request).await),
+        Flaw::Answers(answer) | Flaw::Both(_, answer) => answer(&seen, next.run(request).await),
         Flaw::FetchesUrl => {
             if let Some(url) = seen.header["jku"].as_str() {
                 fetch(url).await;

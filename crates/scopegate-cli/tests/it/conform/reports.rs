@@ -13,10 +13,11 @@ const FLAW: Flaw = Flaw::Accepts(|seen| seen.payload["nonce"].is_string());
 async fn text_says_what_got_in_and_why() {
     let run = conform(Some(FLAW), &["--algorithm", "EdDSA"]).await;
     assert_eq!(run.code, 1, "{}{}", run.out, run.errors);
-    assert!(run.out.starts_with("1 HOLE GOT IN: 0 warnings, "), "{}", run.out);
+    assert!(run.out.starts_with("1 HOLE: 0 warnings, "), "{}", run.out);
     let expected = "✗ id-token             GOT IN: an ID token [ID token]. A login page gets a token\n";
     assert!(run.out.contains(expected), "{}", run.out);
     assert!(run.out.contains("(RFC 8725 §3.12)"), "{}", run.out);
+    assert!(run.out.contains("\nTokens: --form rfc9068 --algorithm EdDSA\n"), "{}", run.out);
     assert!(run.out.lines().skip(1).all(|line| line.chars().count() <= 80), "{}", run.out);
     assert!(run.out.contains("\nAnswers\n✓ challenge"), "{}", run.out);
     has_no_token(&run.out);
@@ -28,7 +29,7 @@ async fn json_lists_every_check() {
     let run = conform(Some(FLAW), &["--json", "--algorithm", "EdDSA"]).await;
     let report: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(report["verdict"], "failed");
-    let names = ["checks", "requests", "stopped", "url", "verdict"];
+    let names = ["checks", "requests", "stopped", "tokens", "url", "verdict"];
     assert!(report.as_object().unwrap().keys().eq(names), "{}", run.out);
     let checks = report["checks"].as_array().unwrap();
     let id_token = checks.iter().find(|check| check["id"] == "id-token").unwrap();
@@ -80,7 +81,7 @@ async fn lost_junit_report_leaves_the_text() {
     // A full disk: the file can be created, and not be written.
     let run = conform(Some(FLAW), &["--algorithm", "EdDSA", "--junit", "/dev/full"]).await;
     assert_eq!(run.code, 70, "{}{}", run.out, run.errors);
-    assert!(run.out.starts_with("1 HOLE GOT IN: "), "{}", run.out);
+    assert!(run.out.starts_with("1 HOLE: "), "{}", run.out);
     assert!(run.errors.contains("--junit /dev/full: "), "{}", run.errors);
 }
 

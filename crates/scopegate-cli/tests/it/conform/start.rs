@@ -1,8 +1,11 @@
 //! The start of a run: settings, commands, and the reasons why it cannot begin.
 
+use axum::Router;
+use axum::http::StatusCode;
 use scopegate_axum::{Issuer, Verifier};
 use tokio::task::JoinSet;
 
+use super::api::Flaw;
 use super::{Settings, api, finish, settings, start, verifier};
 use crate::program::{Run, file, run};
 
@@ -35,19 +38,21 @@ async fn settings_lead_to_the_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_have_the_form_of_the_provider() {
     let forms = ["cognito", "auth0", "okta", "entra", "keycloak", "hydra"];
-    let runs: JoinSet<_> = forms.into_iter().map(with_form).collect();
+    let runs: JoinSet<_> = forms.into_iter().map(async |form| (form, with_form(form, None).await)).collect();
     for (form, run) in runs.join_all().await {
         assert_eq!(run.code, 0, "{form}: {}{}", run.out, run.errors);
     }
 }
 
-async fn with_form(form: &'static str) -> (&'static str, Run) {
+/// Runs `conform` with tokens of a provider against the API with this flaw.
+pub(super) async fn with_form(form: &str, flaw: Option<Flaw>) -> Run {
     let (listener, url) = testkit::listen().await;
-    let mut child = start(&format!("{url}/orders"), &[&SCOPE[..], &["--form", form]].concat());
+    let more = ["--form", form, "--json"];
+    let mut child = start(&format!("{url}/orders"), &[&SCOPE[..], &more].concat());
     let (settings, stderr) = settings(&mut child).await;
     let verifier = of_provider(form, &settings).await;
-    testkit::serve_on(listener, api::router(&verifier, "orders/read", None));
-    (form, finish(child, stderr).await)
+    testkit::serve_on(listener, api::router(&verifier, "orders/read", flaw));
+    finish(child, stderr).await
 }
 
 /// Returns a verifier with the rules of a provider.
@@ -55,6 +60,7 @@ async fn of_provider(form: &str, settings: &Settings) -> Verifier {
     let issuer = &settings["OAUTH_ISSUER"];
     let issuer = match form {
         "cognito" => Issuer::cognito_at(issuer).unwrap().client(&settings["OAUTH_CLIENT_ID"]),
+        "rfc9068" => Issuer::rfc9068(issuer).unwrap().audience(&settings["OAUTH_AUDIENCE"]),
         "hydra" => Issuer::hydra(issuer).unwrap().audience(&settings["OAUTH_AUDIENCE"]),
         _ => {
             let issuer = Issuer::from_metadata(issuer).unwrap().audience(&settings["OAUTH_AUDIENCE"]);
@@ -104,6 +110,23 @@ fn unreachable_api_is_undecided() {
     assert!(run.out.starts_with("UNDECIDED") && run.out.contains("does not respond"), "{}", run.out);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn failing_api_is_undecided() {
+    // An API that responds alike to every request.
+    for (status, reason) in
+        [(500, "see its log"), (429, "limits requests"), (302, "--url"), (404, "the path")]
+    {
+        let (listener, url) = testkit::listen().await;
+        let status_code = StatusCode::from_u16(status).unwrap();
+        testkit::serve_on(listener, Router::new().fallback(async move || status_code));
+        let mut child = start(&format!("{url}/orders"), &[&SCOPE[..], &["--timeout", "1s"]].concat());
+        let (_, stderr) = settings(&mut child).await;
+        let run = finish(child, stderr).await;
+        assert_eq!(run.code, 2, "{status}: {}{}", run.out, run.errors);
+        assert!(run.out.starts_with("UNDECIDED") && run.out.contains(reason), "{status}: {}", run.out);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn command_gets_the_settings() {
@@ -122,7 +145,7 @@ fn command_gets_the_settings() {
 #[test]
 fn unusable_argument_is_usage() {
     let url = ["--url", "http://127.0.0.1:1/"];
-    let cases: [&[&str]; 11] = [
+    let cases: [&[&str]; 12] = [
         &["--url", "ftp://api.example/", "--scope", "a"],
         &url,
         &[&url[..], &["--scope", "a", "--no-scope"]].concat(),
@@ -133,6 +156,7 @@ fn unusable_argument_is_usage() {
         &[&url[..], &["--scope", "a", "--timeout", "2h"]].concat(),
         &[&url[..], &["--scope", "a", "--header", "Authorization: Bearer x"]].concat(),
         &[&url[..], &["--scope", "a", "--listen", "0.0.0.0:0"]].concat(),
+        &[&url[..], &["--scope", "a", "--rejection", "500"]].concat(),
         &[&url[..], &["--scope", "a", "--", "/nowhere/at-all"]].concat(),
     ];
     for arguments in cases {

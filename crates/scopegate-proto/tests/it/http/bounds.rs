@@ -50,6 +50,18 @@ async fn endless_body_is_aborted_at_limit() {
 }
 
 #[tokio::test]
+async fn start_of_any_body_is_read() {
+    let announced = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\nabcde";
+    for bytes in [response("200 OK", "", b"abcde"), announced.into()] {
+        for (limit, expected) in [(0, &b""[..]), (4, b"abcd"), (5, b"abcde"), (6, b"abcde")] {
+            let server = Server::sending(bytes.clone()).await;
+            let response = server.client().get(&server.url).send().await.unwrap();
+            assert_eq!(response.body_start(limit).await.as_slice(), expected, "{limit}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn announced_length_over_the_limit_is_rejected_unread() {
     // The server sends no body, so a client that reads it would return `BrokenOff`.
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\n";
