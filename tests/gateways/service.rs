@@ -18,7 +18,7 @@ pub(crate) const CLIENT: &str = "local-reader";
 /// The scopes of the reader's token.
 pub(crate) const SCOPES: &str = "orders/read files/read";
 
-/// The routes of this host are public. Those of `api.example` are not.
+/// A host with a public route. At `api.example`, the same route requires a scope.
 pub(crate) const OTHER_HOST: &str = "other.example";
 
 /// The file with the key of nonces, for services that require them.

@@ -67,14 +67,14 @@ impl Tried<'_> {
         Ok(YES.to_owned())
     }
 
-    /// Returns what the backend sees of a request without its last line breaks.
+    /// Returns the requests that the backend sees. The head lacks its last line breaks.
     pub(super) async fn seen(&self, head: &str) -> Result<Vec<Seen>, crate::trouble::Trouble> {
         let request = format!("{head}\r\nConnection: close\r\n\r\n");
         Ok(Seen::all(&send_raw(request.as_bytes(), &self.gateway.address).await?))
     }
 }
 
-/// Returns whether each host that the backend sees is the one whose route is public.
+/// Returns whether the backend sees the host with the public route, and no other.
 pub(super) fn is_public(seen: &Seen) -> bool {
     let hosts = ["Host", "X-Forwarded-Host"].into_iter().flat_map(|name| seen.values(name)).map(plain);
     let hosts: BTreeSet<String> = hosts.collect();
