@@ -96,7 +96,8 @@ fn question(path: u64, token: &str) -> CheckRequest {
         host: "api.example".to_owned(),
         header_map: None,
     };
-    CheckRequest { attributes: Some(AttributeContext { request: Some(Request { http: Some(http) }) }) }
+    let request = Some(Request { http: Some(http) });
+    CheckRequest { attributes: Some(AttributeContext { source: None, request }) }
 }
 
 impl fmt::Display for Measured {

@@ -33,6 +33,8 @@ use crate::routes::table::NoRoute;
 
 /// The header with the path that was judged, for gateways that pass it on.
 const AUTH_PATH: HeaderName = HeaderName::from_static("x-auth-path");
+/// The headers with the credentials of the caller.
+const CREDENTIALS: &[&str] = &["authorization", "dpop"];
 
 /// Decides about the request that a gateway asks about over HTTP. `peer` is the address of the
 /// connection.
@@ -270,7 +272,8 @@ fn accept(rules: &Rules, asked: &Asked, route: Arc<str>, request: Option<Accepte
     if let Ok(path) = HeaderValue::from_str(asked.path.as_str()) {
         forwarded.insert(AUTH_PATH, path);
     }
-    Answer::Accepted { forwarded, request, route }
+    let removed = if rules.strips_credentials { CREDENTIALS } else { &[] };
+    Answer::Accepted { forwarded, removed, request, route }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod doctor;
 mod conform;
 mod keys;
 mod token;
+mod revoke;
 mod issuer;
 mod document;
 mod terminal;
@@ -49,6 +50,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Access token of the client credentials grant for curl
     Token(token::Arguments),
+    /// Publication of revocations to the services that follow a Redis server
+    Revoke(revoke::Arguments),
     /// Local issuer for development (not for production)
     Issuer(issuer::Arguments),
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Conform(arguments) => finished(conform::run(*arguments)),
         Command::Keys(arguments) => finished(keys::run(arguments)),
         Command::Token(arguments) => finished(token::run(arguments)),
+        Command::Revoke(arguments) => finished(revoke::run(arguments)),
         Command::Issuer(arguments) => finished(issuer::run(arguments)),
     };
     exit.into()

@@ -1,5 +1,6 @@
 //! `scopegate serve`: the decision service.
 
+mod actions;
 mod admin;
 mod checks;
 mod decisions;
@@ -10,7 +11,7 @@ mod signals;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::config::dpop::Started;
 use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
-use crate::decide::rules::{Rules, verifier_of};
+use crate::decide::rules::{NotVerifying, Rules, verifier_of};
 use crate::exit::{Exit, with_causes};
 use crate::serve::admin::Admin;
 use crate::serve::checks::Checks;
@@ -33,6 +34,7 @@ use crate::serve::signals::Signals;
 
 /// Decisions for a gateway: which requests may pass
 #[derive(clap::Args)]
+#[command(after_help = SIGNALS_AND_CODES)]
 pub(crate) struct Arguments {
     /// Path of the configuration file
     #[arg(long, value_name = "FILE", env = "SCOPEGATE_CONFIG")]
@@ -42,6 +44,22 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LEVEL", env = "SCOPEGATE_LOG", default_value = "info")]
     log: LevelFilter,
 }
+
+/// The end of the help, for an operator without the guide.
+const SIGNALS_AND_CODES: &str = "\
+Signals:
+  SIGHUP   reads the file again. A changed file is applied without it, within two seconds
+  SIGTERM  ends the service after its open requests, within 10 s
+
+The address of listen_admin:
+  /livez    200 while the process runs
+  /readyz   200 if tokens of all issuers can be verified, otherwise 503 with the reasons
+  /metrics  Prometheus. scopegate_config_valid is 0 while the file has a mistake and earlier rules are in effect
+
+Exit codes:
+  0   stopped by a signal
+  64  the file has a mistake: see scopegate check
+  70  an address cannot be bound, or revocations cannot be read now. Start it again";
 
 /// How long open requests may take after a signal to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,15 +83,19 @@ async fn serve(arguments: &Arguments) -> Exit {
         Ok(config) => config,
         Err(error) => return failed(&error, Exit::Usage),
     };
-    let signals = match Signals::listen() {
+    let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return failed(&format_args!("cannot handle signals: {error}"), Exit::Failed),
     };
     // Installed first, so that it has the metrics of the start.
     let admin = config.listen_admin.map(|address| (address, Admin::install()));
-    let (live, dpop) = match start(&config).await {
-        Ok((live, dpop)) => (Arc::new(live), dpop),
-        Err(error) => return failed(&with_causes(&*error), Exit::Usage),
+    let (live, dpop) = match signals.unless_stopped(start(&config)).await {
+        Some(Ok((live, dpop))) => (Arc::new(live), dpop),
+        Some(Err(error)) => return failed(&with_causes(&*error), exit_of(&*error)),
+        None => {
+            tracing::info!("stopped before the start has ended");
+            return Exit::Valid;
+        }
     };
     let (stop, stopped) = watch::channel(false);
     let decisions = match bind("decisions", config.listen).await {
@@ -96,10 +118,12 @@ async fn serve(arguments: &Arguments) -> Exit {
         let admin = admin.of(live.verifier.clone());
         servers.push(tokio::spawn(listener.serve(admin, stopped)));
     }
+    started(&path, &config);
     let mut reloader = Reloader::new(path, source, config, live, dpop);
     signals.run(&mut reloader).await;
 
-    tracing::info!("stopping");
+    let limit_secs = SHUTDOWN_TIMEOUT.as_secs();
+    tracing::info!(limit_secs, "stopping, open requests are decided");
     let _ = stop.send(true);
     let open = async {
         for server in servers {
@@ -107,17 +131,38 @@ async fn serve(arguments: &Arguments) -> Exit {
         }
     };
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, open).await.is_err() {
-        tracing::warn!("open requests were ended");
+        tracing::warn!(limit_secs, "open requests were ended without a decision");
     }
+    tracing::info!("stopped");
     Exit::Valid
 }
 
-/// Starts the verifier, and compiles the rules. Keys are fetched in the background.
+/// Records what is in effect.
+fn started(file: &Path, config: &Config) {
+    let (version, file, gateway) = (env!("CARGO_PKG_VERSION"), file.display(), config.gateway);
+    let (routes, issuers) = (config.routes.len(), config.issuers.len());
+    tracing::info!(version, %file, ?gateway, routes, issuers, "decision service started");
+}
+
+/// Starts the verifier, and compiles the rules. Keys are fetched in the background. Sources of revocations
+/// are read before the first decision.
 async fn start(config: &Config) -> Result<(Live, Option<Started>), Box<dyn std::error::Error>> {
+    if config.revocations.is_some() {
+        tracing::info!("reading the revocations, no request is decided before");
+    }
     let dpop = config.start_dpop()?;
     let verifier = verifier_of(config, SystemClock, dpop.as_ref(), |_, issuer| issuer).await?.start_lazy()?;
     let rules = Rules::compile(config, &verifier)?;
     Ok((Live::new(verifier, rules), dpop))
+}
+
+/// Returns the exit code of a failed start. A source of revocations may respond later, so another start of
+/// the same file may succeed.
+fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
+    match error.downcast_ref() {
+        Some(NotVerifying::Revocations(_)) => Exit::Failed,
+        _ => Exit::Usage,
+    }
 }
 
 /// Binds an address, and prints it. A port of 0 becomes a free one.

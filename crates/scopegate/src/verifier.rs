@@ -313,6 +313,7 @@ impl Verifier {
 
     /// Returns whether requests may have a client certificate.
     #[cfg(feature = "fetch")]
+    #[cfg_attr(not(feature = "http"), allow(clippy::unused_self, reason = "only requests have certificates"))]
     fn reads_certificates(&self) -> bool {
         #[cfg(feature = "http")]
         return self.certificates().is_some();

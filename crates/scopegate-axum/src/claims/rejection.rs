@@ -43,6 +43,7 @@ impl Handler {
         }
     }
 
+    #[cfg_attr(not(feature = "matched-path"), allow(clippy::unused_self, reason = "axum tells no route"))]
     fn route(&self) -> Option<&str> {
         #[cfg(feature = "matched-path")]
         return self.route.as_ref().map(axum::extract::MatchedPath::as_str);

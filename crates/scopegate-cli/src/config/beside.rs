@@ -23,6 +23,8 @@ const MAX_SECRETS: usize = 2_000;
 
 /// The keys at the top of the file that name a secret.
 const OF_SERVICE: [&str; 2] = ["dpop_nonce_key_file", "replay_store_password_file"];
+/// The key of `[revocations]` that names a secret.
+const OF_REVOCATIONS: &str = "redis_password_file";
 /// The keys of `[issuer.introspection]` that name a secret.
 const FILES: [&str; 3] = ["client_secret_file", "private_key_file", "certificate_file"];
 const VARIABLES: [&str; 1] = ["client_secret_env"];
@@ -78,8 +80,29 @@ impl SecretText {
         Self(Arc::new(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
     }
 
-    /// Returns the secret, for the verifier only.
-    pub(super) fn expose(&self) -> &str {
+    /// Reads a secret of a file.
+    ///
+    /// # Errors
+    /// Returns the reason, without the name of the file.
+    pub(crate) fn read(file: &Path) -> Result<Self, String> {
+        Self::of_file(file).map_err(|unread| match unread {
+            Unread::Here(reason) | Unread::Invalid(reason) => reason,
+        })
+    }
+
+    fn of_file(file: &Path) -> Result<Self, Unread> {
+        let text = secret_file::read(file, MAX_SECRET).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => Unread::Invalid("the file is not UTF-8".to_owned()),
+            _ => Unread::Here(format!("cannot read file: {error}")),
+        })?;
+        if text.len() > MAX_SECRET {
+            return Err(Unread::Invalid(format!("the file has more than {MAX_SECRET} bytes")));
+        }
+        Ok(Self::new(&text))
+    }
+
+    /// Returns the secret, for the party that checks it only.
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -188,17 +211,7 @@ impl Beside {
 
     fn read_secret(&self, place: &Place) -> Result<SecretText, Unread> {
         match place {
-            Place::File(name) => {
-                let text =
-                    secret_file::read(&self.path(name), MAX_SECRET).map_err(|error| match error.kind() {
-                        ErrorKind::InvalidData => Unread::Invalid("the file is not UTF-8".to_owned()),
-                        _ => Unread::Here(format!("cannot read file: {error}")),
-                    })?;
-                if text.len() > MAX_SECRET {
-                    return Err(Unread::Invalid(format!("the file has more than {MAX_SECRET} bytes")));
-                }
-                Ok(SecretText::new(&text))
-            }
+            Place::File(name) => SecretText::of_file(&self.path(name)),
             Place::Variable(name) => {
                 if name.is_empty() || name.contains(['=', '\0']) {
                     return Err(Unread::Invalid("no environment variable has this name".to_owned()));
@@ -221,6 +234,9 @@ impl Beside {
 fn named(table: &DeTable<'_>) -> (Vec<Place>, Vec<String>) {
     let (mut places, mut lists) = (Vec::new(), Vec::new());
     places.extend(OF_SERVICE.iter().filter_map(|key| string(table, key)).map(Place::File));
+    if let Some(DeValue::Table(revocations)) = table.get("revocations").map(Spanned::get_ref) {
+        places.extend(string(revocations, OF_REVOCATIONS).map(Place::File));
+    }
     let issuers = table.get("issuer").and_then(|value| value.get_ref().as_array());
     for issuer in issuers.into_iter().flat_map(|array| array.iter()) {
         let DeValue::Table(issuer) = issuer.get_ref() else { continue };

@@ -71,7 +71,7 @@ impl DpopSettings {
 
     /// Returns whether the password of the server of used proofs differs from the earlier one.
     pub(crate) fn has_other_password_than(&self, earlier: &Self) -> bool {
-        self.store.password() != earlier.store.password()
+        self.store.has_other_password_than(&earlier.store)
     }
 
     /// Returns whether a verifier has the same settings. The shared key of nonces may differ, because it

@@ -102,6 +102,13 @@ impl IssuerEntry {
         self.settings.issuer()
     }
 
+    /// Returns the entry with a mistake that no parsed file has, and that the verifier finds.
+    #[cfg(test)]
+    pub(crate) fn without_algorithms(mut self) -> Self {
+        self.settings.algorithms = Some(Vec::new());
+        self
+    }
+
     fn opaque(&self) -> Option<&Introspected> {
         self.introspected().filter(|introspected| introspected.replaces_verification())
     }

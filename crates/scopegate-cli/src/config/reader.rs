@@ -109,6 +109,20 @@ impl<'d> Reader<'d> {
         None
     }
 
+    /// Returns `true` or `false`, with its place.
+    pub(super) fn boolean(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems<'_>,
+    ) -> Option<(bool, Range<usize>)> {
+        let value = self.value(key)?;
+        if let DeValue::Boolean(found) = value.get_ref() {
+            return Some((*found, value.span()));
+        }
+        problems.add(&value.span(), format_args!("expected `true` or `false`, {}", found(value)));
+        None
+    }
+
     /// Returns the table `[key]`, if it is present.
     pub(super) fn table(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<Reader<'d>> {
         let value = self.value(key)?;

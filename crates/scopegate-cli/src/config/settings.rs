@@ -21,7 +21,7 @@ use crate::config::public_url::PublicUrl;
 use crate::config::reader::{Reader, Text, string};
 use crate::config::revocations::{self, RevocationSettings};
 use crate::config::tenants::MAX_ISSUERS;
-use crate::config::{openapi, route, trial};
+use crate::config::{openapi, route, strip_credentials, trial};
 use crate::gateway::Gateway;
 use crate::routes::route::Route;
 use crate::routes::table::Table;
@@ -51,6 +51,8 @@ pub(crate) struct Config {
     /// Whether an issuer or a route names a host.
     pub(crate) uses_hosts: bool,
     pub(crate) forward: Forward,
+    /// Whether the gateway is told to remove the credentials of the caller.
+    pub(crate) strips_credentials: bool,
     pub(crate) revocations: Option<RevocationSettings>,
     /// The files and secrets that cannot be read here.
     pub(crate) unavailable: Vec<Unavailable>,
@@ -118,12 +120,14 @@ fn read(
     let routes = table.tables("route", MAX_ROUTES, problems);
     let openapi = table.string("openapi", problems);
     let forward = forward_of(&mut table, problems);
+    let strip = table.boolean("strip_credentials", problems);
     let revocations = table.table("revocations", problems);
     let revocations = revocations.and_then(|table| revocations::read(table, beside, problems));
     table.finish(problems);
 
     let public_url = public_url.and_then(|url| valid(PublicUrl::parse(url.text), &url.span, problems));
     let gateway = gateway.and_then(|text| valid(text.text.parse::<Gateway>(), &text.span, problems));
+    let strips_credentials = strip_credentials::of(strip, gateway, problems);
     let trusted_proxies = proxies.and_then(|texts| trusted(&texts, problems));
     for (key, tables) in [("issuer", &issuers), ("route", &routes)] {
         if tables.is_empty() && (key == "issuer" || openapi.is_none()) {
@@ -163,6 +167,7 @@ fn read(
         routes: all,
         uses_hosts,
         forward,
+        strips_credentials,
         revocations,
         unavailable: Vec::new(),
     })

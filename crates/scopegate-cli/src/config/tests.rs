@@ -1,5 +1,7 @@
 mod issuers;
+mod revocations;
 mod sender;
+mod strip_credentials;
 
 use std::fmt::Write as _;
 

@@ -81,7 +81,7 @@ fn start(builder: VerifierBuilder) -> Result<Vec<String>, ConfigError> {
 
 /// Calls a function on a runtime that never runs. The service does not use the result, so it leaves no
 /// trace in the log and in the metrics.
-pub(super) fn aside<T>(start: impl FnOnce() -> Result<T, ConfigError>) -> Result<T, ConfigError> {
+pub(super) fn aside<T, E: From<ConfigError>>(start: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|_| ConfigError::NoRuntime)?;
     let result = {

@@ -80,14 +80,16 @@ pub(super) fn unjudged(unjudged: &Unjudged, sent_path: Option<&[u8]>, peer: IpAd
             tracing::debug!(reason = code, %peer, "question of an untrusted peer rejected");
         }
         Reason::UntrustedPeer => {
-            tracing::warn!(reason = code, %peer, "question of an untrusted peer rejected");
+            let action = "if it is the gateway, add its address to trusted_proxies";
+            tracing::warn!(reason = code, %peer, action, "question of an untrusted peer rejected");
         }
         Reason::Unread(unread @ (Unread::MissingHeader(_) | Unread::MissingPart(_))) => {
             // With hosts, a request without `Host` may cause it.
             if MISCONFIGURED.allows_one() {
-                tracing::error!(reason = code, error = %unread, "gateway is misconfigured");
+                let action = "compare the gateway's configuration with the one in deploy/";
+                tracing::error!(reason = code, error = %unread, %peer, action, "gateway is misconfigured");
             } else {
-                tracing::debug!(reason = code, error = %unread, "gateway is misconfigured");
+                tracing::debug!(reason = code, error = %unread, %peer, "gateway is misconfigured");
             }
         }
         Reason::Unread(unread) => {

@@ -12,6 +12,7 @@ use crate::config::certificates::Certificates;
 use crate::config::dpop::Started;
 use crate::config::forward::Forward;
 use crate::config::issuer::IssuerEntry;
+use crate::config::revocations::error::NotFollowed;
 use crate::config::settings::Config;
 use crate::decide::metadata::Metadata;
 use crate::gateway::{Asked, Gateway};
@@ -29,6 +30,7 @@ pub(crate) struct Rules {
     /// `None` if certificates are not read.
     pub(super) certificates: Option<Certificates>,
     pub(super) forward: Forward,
+    pub(super) strips_credentials: bool,
     pub(super) table: Table<Route>,
     pub(super) metadata: Metadata,
 }
@@ -79,6 +81,7 @@ impl Rules {
             prefix: config.public_url.prefix().to_owned(),
             certificates: config.certificates.clone(),
             forward: config.forward.clone(),
+            strips_credentials: config.strips_credentials,
             table,
             metadata: Metadata::new(config, verifier).map_err(CompileError::Metadata)?,
         })
@@ -91,25 +94,35 @@ impl Rules {
     }
 }
 
+/// The reason why there is no verifier for a configuration.
+#[derive(Debug)]
+pub(crate) enum NotVerifying {
+    /// The settings of an issuer. A parsed configuration causes none.
+    Issuer(ConfigError),
+    /// A source of revocations cannot be read now.
+    Revocations(NotFollowed),
+}
+
 /// Returns the settings of a verifier that trusts the issuers of a configuration, at the time of a clock.
-/// `dpop` has its settings for proofs. `change` may change each issuer. The files of revocations are read,
-/// and followed from now on.
+/// `dpop` has its settings for proofs. `change` may change each issuer. The sources of revocations are
+/// read, and followed from now on.
 ///
 /// # Errors
-/// Returns [`ConfigError::RevocationsNotRead`] if a file of revocations cannot be read, or the error of
-/// an issuer. The issuers of a parsed configuration have none.
+/// Returns an error if a source of revocations cannot be read, or the error of an issuer. The issuers of
+/// a parsed configuration have none.
 pub(crate) async fn verifier_of(
     config: &Config,
     clock: impl Clock + Clone,
     dpop: Option<&Started>,
     change: impl Fn(&IssuerEntry, Issuer) -> Issuer,
-) -> Result<VerifierBuilder, ConfigError> {
+) -> Result<VerifierBuilder, NotVerifying> {
     let mut builder = Verifier::builder().clock(clock.clone());
     for entry in &config.issuers {
-        builder = builder.trust(change(entry, entry.issuer()?));
+        builder = builder.trust(change(entry, entry.issuer().map_err(NotVerifying::Issuer)?));
     }
     if let Some(settings) = &config.revocations {
-        builder = builder.revocations(&settings.follow(clock).await?);
+        let revocations = settings.follow(clock).await.map_err(NotVerifying::Revocations)?;
+        builder = builder.revocations(&revocations);
     }
     if let Some(started) = dpop {
         builder = builder.dpop(started.dpop.clone());
@@ -193,3 +206,21 @@ impl std::fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
+
+impl std::fmt::Display for NotVerifying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Issuer(error) => error.fmt(f),
+            Self::Revocations(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotVerifying {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Issuer(error) => error.source(),
+            Self::Revocations(error) => error.source(),
+        }
+    }
+}

@@ -1,4 +1,5 @@
 pub(crate) mod certificates;
+mod credentials;
 mod explained;
 mod hosts;
 mod proofs;

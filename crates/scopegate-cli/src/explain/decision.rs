@@ -18,9 +18,10 @@ use crate::config::dpop::DpopSettings;
 use crate::config::file;
 use crate::config::form::Form;
 use crate::config::issuer::IssuerEntry;
+use crate::config::revocations::RevocationSettings;
 use crate::config::settings::Config;
 use crate::decide::explained;
-use crate::decide::rules::{Rules, verifier_of};
+use crate::decide::rules::{NotVerifying, Rules, verifier_of};
 use crate::exit::{Failure, with_causes};
 use crate::explain::at::At;
 use crate::explain::input::Token;
@@ -94,16 +95,19 @@ impl Service {
         if config.dpop.as_ref().is_some_and(DpopSettings::lacks_secret) {
             return Err(Failure::undecidable("the file of `dpop_nonce_key_file` cannot be read"));
         }
+        if config.revocations.as_ref().is_some_and(RevocationSettings::lacks_secret) {
+            return Err(Failure::undecidable("the file of `redis_password_file` cannot be read"));
+        }
         let dpop = config.start_dpop().map_err(invalid)?;
         // An issuer whose tokens are introspected has no keys that could be replaced.
         let of = |entry: &IssuerEntry, issuer| if entry.is_opaque() { issuer } else { keys.of(issuer) };
         let time = now.time();
-        let builder =
-            verifier_of(&config, move || time, dpop.as_ref(), of).await.map_err(|error| match error {
-                // Nothing is known about revoked tokens.
-                ConfigError::RevocationsNotRead { .. } => Failure::undecidable(with_causes(&error)),
-                error => invalid(error),
-            })?;
+        let started = verifier_of(&config, move || time, dpop.as_ref(), of).await;
+        let builder = started.map_err(|error| match error {
+            // Nothing is known about revoked tokens.
+            NotVerifying::Revocations(error) => Failure::undecidable(with_causes(&error)),
+            NotVerifying::Issuer(error) => invalid(error),
+        })?;
         let verifier = builder.start_lazy().map_err(invalid)?;
         let rules = Rules::compile(&config, &verifier);
         let rules = rules.map_err(|error| Failure::usage(with_causes(&error)))?;

@@ -38,10 +38,18 @@ fn plain(name: &HeaderName, value: &HeaderValue) -> HeaderValueOption {
     }
 }
 
+/// Returns the headers that Envoy removes from the request: the `removed` ones, and other spellings of
+/// the forwarded ones.
+pub(super) fn to_remove(forwarded: &HeaderMap, removed: &[&str], request: &HeaderMap) -> Vec<String> {
+    let mut names = other_spellings(forwarded, request);
+    names.extend(removed.iter().map(|name| (*name).to_owned()));
+    names
+}
+
 /// Returns other spellings of forwarded headers, because some backends read `X_Auth` as `X-Auth`: the
 /// spelling with `_` for each `-`, and the spellings in the request. The forwarded names are not among
 /// them, because Envoy removes headers after it sets them.
-pub(super) fn other_spellings(forwarded: &HeaderMap, request: &HeaderMap) -> Vec<String> {
+fn other_spellings(forwarded: &HeaderMap, request: &HeaderMap) -> Vec<String> {
     let with_underscores = forwarded.keys().map(|name| name.as_str().replace('-', "_"));
     let sent = request.keys().map(HeaderName::as_str);
     let sent = sent.filter(|name| name.contains('_') && forwarded.contains_key(name.replace('_', "-")));

@@ -15,14 +15,14 @@ use crate::grpc::metadata;
 pub(crate) fn of(answer: Answer, request: &HeaderMap) -> CheckResponse {
     let dynamic_metadata = Some(metadata::of(&answer));
     let (code, http_response) = match answer {
-        Answer::Accepted { forwarded, request: accepted, .. } => {
+        Answer::Accepted { forwarded, removed, request: accepted, .. } => {
             let mut for_caller = HeaderMap::new();
             if let Some(accepted) = accepted {
                 accepted.add_headers(&mut for_caller);
             }
             let accepted = OkHttpResponse {
                 headers: headers::replacing(&forwarded),
-                headers_to_remove: headers::other_spellings(&forwarded, request),
+                headers_to_remove: headers::to_remove(&forwarded, removed, request),
                 response_headers_to_add: headers::replacing(&for_caller),
             };
             (Code::Ok, HttpResponse::Ok(accepted))

@@ -1,4 +1,5 @@
 mod certificates;
+mod credentials;
 
 use std::net::IpAddr;
 

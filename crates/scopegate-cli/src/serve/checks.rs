@@ -64,19 +64,19 @@ impl Checks {
         if let Some(status) =
             Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok)
         {
-            report_unreadable(&status);
+            report_unreadable(&status, peer);
         }
         response
     }
 }
 
 /// Records a message that cannot be read. The gateway rejects the request of its caller.
-fn report_unreadable(status: &Status) {
+fn report_unreadable(status: &Status, peer: SocketAddr) {
     let (code, error) = (status.code(), Excerpt::identifier(status.message()));
     if UNREADABLE.allows_one() {
-        tracing::warn!(?code, %error, "message of the gateway cannot be read");
+        tracing::warn!(?code, %error, %peer, "message of the gateway cannot be read");
     } else {
-        tracing::debug!(?code, %error, "message of the gateway cannot be read");
+        tracing::debug!(?code, %error, %peer, "message of the gateway cannot be read");
     }
 }
 

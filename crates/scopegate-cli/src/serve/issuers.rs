@@ -4,6 +4,7 @@ use scopegate::{ConfigError, Verifier};
 
 use crate::config::issuer::IssuerEntry;
 use crate::config::settings::Config;
+use crate::serve::actions::RESTART;
 
 /// The differences of two files. Issuers that are in both without a change are in no list.
 pub(super) struct Changes<'c> {
@@ -16,8 +17,16 @@ pub(super) struct Changes<'c> {
     pub(super) changed: Vec<&'c IssuerEntry>,
     /// Issuers that the new file lacks.
     pub(super) removed: Vec<&'c IssuerEntry>,
-    /// Issuers with other rules whose earlier ones do not allow a new rule of another issuer.
+    /// Earlier issuers of opaque tokens that may not allow a new rule, so their trust ends first.
     in_the_way: Vec<&'c IssuerEntry>,
+}
+
+/// The numbers of changed issuers, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChangeCounts {
+    pub(super) added: usize,
+    pub(super) changed: usize,
+    pub(super) removed: usize,
 }
 
 impl<'c> Changes<'c> {
@@ -35,6 +44,9 @@ impl<'c> Changes<'c> {
         for old in &earlier.issuers {
             if find(&config.issuers, &old.name).is_none() {
                 removed.push(old);
+                if old.is_opaque() {
+                    in_the_way.push(old);
+                }
             } else if added
                 .iter()
                 .chain(&changed)
@@ -53,29 +65,40 @@ impl<'c> Changes<'c> {
         [added, changed, removed, in_the_way].into_iter().all(Vec::is_empty)
     }
 
-    /// Makes all changes of linked issuers.
+    pub(super) fn counts(&self) -> ChangeCounts {
+        let Self { added, changed, removed, .. } = self;
+        ChangeCounts { added: added.len(), changed: changed.len(), removed: removed.len() }
+    }
+
+    /// Trusts the new issuers and rules. Removed issuers that are not in the way stay trusted, so that
+    /// [`undo`](Self::undo) finds their keys and cached tokens.
     ///
     /// # Errors
     /// Returns the [`ConfigError`] of an issuer. An entry of a valid file has none.
     pub(super) fn apply(&self, verifier: &Verifier) -> Result<(), ConfigError> {
-        distrust(verifier, &self.removed);
         distrust(verifier, &self.in_the_way);
         trust(verifier, &self.changed)?;
         trust(verifier, &self.added)
     }
 
-    /// Trusts the earlier issuers again, after [`apply`](Self::apply) or a later step has failed.
+    /// Restores the earlier issuers after a step has failed. Each one that is still trusted keeps its keys
+    /// and cached tokens.
     pub(super) fn undo(&self, verifier: &Verifier, earlier: &Config) {
         distrust(verifier, &self.added);
-        distrust(verifier, &self.changed);
-        let names: Vec<&String> = [&self.changed, &self.removed, &self.in_the_way]
-            .into_iter()
-            .flatten()
-            .map(|entry| &entry.name)
-            .collect();
-        for entry in earlier.issuers.iter().filter(|entry| names.contains(&&entry.name)) {
+        let names: Vec<&String> =
+            self.changed.iter().chain(&self.in_the_way).map(|entry| &entry.name).collect();
+        let entries = earlier.issuers.iter().filter(|entry| names.contains(&&entry.name));
+        // Two issuers may have exchanged their prefixes, so that neither allows the earlier rule of the other.
+        let blocked: Vec<&IssuerEntry> = entries.filter(|entry| trust(verifier, &[entry]).is_err()).collect();
+        distrust(verifier, &blocked);
+        for entry in blocked {
             if let Err(error) = trust(verifier, &[entry]) {
-                tracing::error!(issuer = entry.name, %error, "issuer not trusted again");
+                tracing::error!(
+                    issuer = entry.name,
+                    %error,
+                    action = RESTART,
+                    "issuer not trusted again after a failed reload, rejecting its tokens"
+                );
             }
         }
     }
@@ -94,8 +117,7 @@ pub(super) fn trust(verifier: &Verifier, entries: &[&IssuerEntry]) -> Result<(),
 pub(super) fn distrust(verifier: &Verifier, entries: &[&IssuerEntry]) {
     for entry in entries {
         if let Err(error) = verifier.distrust(&entry.name) {
-            // The new rules accept none of its tokens.
-            tracing::warn!(issuer = entry.name, %error, "issuer not distrusted");
+            tracing::warn!(issuer = entry.name, %error, "issuer not distrusted, but no rule accepts its tokens");
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::log_limit::LogLimit;
+use crate::serve::actions::RAISE_FILES;
 
 /// Serves the connections of a port.
 pub(super) trait Protocol: Clone + Send + Sync + 'static {
@@ -110,10 +111,11 @@ impl Listener {
             match self.socket.accept().await {
                 Ok((stream, peer)) => return (stream, peer, permit),
                 Err(error) => {
+                    let address = self.address;
                     if NOT_ACCEPTED.allows_one() {
-                        tracing::warn!(%error, "connection not accepted");
+                        tracing::warn!(%error, %address, action = RAISE_FILES, "connection not accepted");
                     } else {
-                        tracing::debug!(%error, "connection not accepted");
+                        tracing::debug!(%error, %address, "connection not accepted");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }

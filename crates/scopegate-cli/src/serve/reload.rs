@@ -3,19 +3,20 @@
 //! A file is compiled aside. If it has a mistake, the rules in use stay. Issuers that are unchanged keep
 //! their keys and their cached tokens.
 
-use std::fmt;
+mod outcome;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scopegate::ConfigError;
-
 use crate::config::dpop::Started;
-use crate::config::file::{self, Invalid, Source};
+use crate::config::file::{self, Source};
 use crate::config::settings::Config;
 use crate::decide::live::Live;
-use crate::decide::rules::{CompileError, Rules};
-use crate::serve::issuers::{self, Changes};
+use crate::decide::rules::Rules;
+use crate::serve::actions::RESTART;
+use crate::serve::issuers::{self, ChangeCounts, Changes};
+use crate::serve::reload::outcome::NotReloaded;
 
 /// How often the file is read.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,18 +35,6 @@ pub(super) struct Reloader {
     changed: Option<Source>,
 }
 
-/// The reason why the rules in use stay.
-#[derive(Debug)]
-pub(super) enum NotReloaded {
-    Invalid(Invalid),
-    /// A setting that only a restart can change.
-    NeedsRestart(&'static str),
-    Issuer(ConfigError),
-    Nonces(ConfigError),
-    Rules(CompileError),
-    Panicked,
-}
-
 /// Parses a file on a thread of its own, because issuers are checked on a runtime.
 pub(super) async fn parse(file: PathBuf, text: Source, is_start: bool) -> Result<Config, NotReloaded> {
     let parsed = tokio::task::spawn_blocking(move || file::parse_whole(&file, &text, is_start)).await;
@@ -60,7 +49,7 @@ impl Reloader {
         live: Arc<Live>,
         dpop: Option<Started>,
     ) -> Self {
-        metrics::gauge!("scopegate_config_valid").set(1.0);
+        outcome::in_effect();
         Self { file, live, dpop, config, seen: text, changed: None }
     }
 
@@ -88,18 +77,12 @@ impl Reloader {
     async fn try_apply(&mut self, text: Source) {
         self.changed = None;
         self.seen.clone_from(&text);
-        match self.apply(text).await {
-            Ok(()) => {
-                let (routes, issuers) = (self.config.routes.len(), self.config.issuers.len());
-                tracing::info!(routes, issuers, "configuration reloaded");
-                metrics::counter!("scopegate_config_reloads_total", "outcome" => "ok").increment(1);
-                metrics::gauge!("scopegate_config_valid").set(1.0);
-            }
-            Err(error) => not_reloaded(&error),
-        }
+        let applied = self.apply(text).await;
+        outcome::record(&applied, &self.file, &self.config);
     }
 
-    async fn apply(&mut self, text: Source) -> Result<(), NotReloaded> {
+    /// Applies a file as a whole. After an error, nothing has changed.
+    async fn apply(&mut self, text: Source) -> Result<ChangeCounts, NotReloaded> {
         let config = parse(self.file.clone(), text, false).await?;
         // The verifier has the origin of proofs.
         let has_same_origin = config.public_url.origin() == self.config.public_url.origin();
@@ -120,75 +103,107 @@ impl Reloader {
             ("public_url", config.dpop.is_none() || has_same_origin),
             ("revocations", config.revocations == self.config.revocations),
         ];
-        if let Some((setting, _)) = fixed.into_iter().find(|(_, is_same)| !is_same) {
-            return Err(NotReloaded::NeedsRestart(setting));
+        let changed: Vec<&str> =
+            fixed.into_iter().filter(|(_, is_same)| !is_same).map(|(setting, _)| setting).collect();
+        if !changed.is_empty() {
+            return Err(NotReloaded::NeedsRestart(changed));
         }
-        self.replace(&config)?;
-        self.rotate(&config)?;
-        self.config = config;
-        Ok(())
+        self.exchange(config)
     }
 
-    /// Replaces the shared key of nonces, if it has changed.
-    fn rotate(&self, config: &Config) -> Result<(), NotReloaded> {
+    /// Replaces what a running service can replace.
+    fn exchange(&mut self, config: Config) -> Result<ChangeCounts, NotReloaded> {
+        let counts = self.replace(&config)?;
+        self.rotate(&config);
+        self.warn_of_passwords(&config);
+        self.config = config;
+        Ok(counts)
+    }
+
+    /// Replaces the shared key of nonces, if it has changed. It was checked when the file was parsed.
+    fn rotate(&self, config: &Config) {
         let (Some(started), Some(earlier), Some(new)) = (&self.dpop, &self.config.dpop, &config.dpop) else {
-            return Ok(());
+            return;
         };
-        if started.rotate(earlier, new).map_err(NotReloaded::Nonces)? {
-            tracing::info!("key of nonces replaced");
+        match started.rotate(earlier, new) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("key of nonces replaced"),
+            Err(error) => {
+                tracing::error!(%error, action = RESTART, "key of nonces not replaced, using the earlier one");
+            }
         }
-        if new.has_other_password_than(earlier) {
-            tracing::warn!("password of the replay store has changed, which needs a restart");
+    }
+
+    /// Warns of changes that only a restart applies. The rest of the file is in effect.
+    fn warn_of_passwords(&self, new: &Config) {
+        let earlier = &self.config;
+        let of_store = new.dpop.as_ref().zip(earlier.dpop.as_ref());
+        let of_revocations = new.revocations.as_ref().zip(earlier.revocations.as_ref());
+        for (key, has_changed) in [
+            (
+                "replay_store_password_file",
+                of_store.is_some_and(|(new, old)| new.has_other_password_than(old)),
+            ),
+            (
+                "redis_password_file",
+                of_revocations.is_some_and(|(new, old)| new.has_other_password_than(old)),
+            ),
+        ] {
+            if has_changed {
+                tracing::warn!(key, action = RESTART, "password has changed, using the earlier one");
+            }
         }
-        Ok(())
     }
 
     /// Replaces issuers and rules. The rules in use accept no tokens of new issuers. The new rules accept
     /// no tokens of removed issuers. Requests wait for changes of linked issuers.
-    fn replace(&self, config: &Config) -> Result<(), NotReloaded> {
-        let verifier = &self.live.verifier;
+    ///
+    /// # Errors
+    /// Returns an error of a part. Then the earlier issuers and rules are in effect.
+    fn replace(&self, config: &Config) -> Result<ChangeCounts, NotReloaded> {
         let changes = Changes::new(&self.config, config);
-        let trust = |entries: &[_]| issuers::trust(verifier, entries).map_err(NotReloaded::Issuer);
-        let compile = || Rules::compile(config, verifier).map_err(NotReloaded::Rules);
         if changes.are_linked && !changes.are_none() {
-            return self.live.change_issuers(|| {
-                let applied = changes.apply(verifier).map_err(NotReloaded::Issuer);
-                let replaced = applied.and_then(|()| compile());
-                if replaced.is_err() {
-                    changes.undo(verifier, &self.config);
-                }
-                replaced.map(|rules| self.live.replace(rules))
-            });
+            self.live.change_issuers(|| self.replace_linked(&changes, config))?;
+        } else {
+            self.replace_in_steps(&changes, config)?;
         }
-        trust(&changes.added)?;
-        let rules = compile()?;
+        Ok(changes.counts())
+    }
+
+    /// Changes issuers of opaque tokens. No request is decided meanwhile.
+    fn replace_linked(&self, changes: &Changes<'_>, config: &Config) -> Result<(), NotReloaded> {
+        let verifier = &self.live.verifier;
+        let applied = changes.apply(verifier).map_err(NotReloaded::Issuer);
+        let compiled = applied.and_then(|()| self.compile(config));
+        let rules = compiled.inspect_err(|_| changes.undo(verifier, &self.config))?;
+        self.live.replace(rules);
+        issuers::distrust(verifier, &changes.removed);
+        Ok(())
+    }
+
+    /// Changes issuers that tokens name. Requests wait only while rules of an issuer change.
+    fn replace_in_steps(&self, changes: &Changes<'_>, config: &Config) -> Result<(), NotReloaded> {
+        let verifier = &self.live.verifier;
+        let trust = |entries: &[_]| issuers::trust(verifier, entries).map_err(NotReloaded::Issuer);
+        let compiled = trust(&changes.added).and_then(|()| self.compile(config));
+        let rules = compiled.inspect_err(|_| changes.undo(verifier, &self.config))?;
         if changes.changed.is_empty() {
             self.live.replace(rules);
         } else {
-            self.live.change_issuers(|| trust(&changes.changed).map(|()| self.live.replace(rules)))?;
+            self.live.change_issuers(|| {
+                let trusted = trust(&changes.changed);
+                let trusted = trusted.inspect_err(|_| changes.undo(verifier, &self.config));
+                trusted.map(|()| self.live.replace(rules))
+            })?;
         }
         issuers::distrust(verifier, &changes.removed);
         Ok(())
     }
-}
 
-/// Records a file that has no effect.
-fn not_reloaded(error: &NotReloaded) {
-    tracing::error!(error = %error.to_string().trim_end(), "configuration not reloaded, keeping the current rules");
-    metrics::counter!("scopegate_config_reloads_total", "outcome" => "failed").increment(1);
-    metrics::gauge!("scopegate_config_valid").set(0.0);
-}
-
-impl fmt::Display for NotReloaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(invalid) => invalid.fmt(f),
-            Self::NeedsRestart(setting) => write!(f, "`{setting}` has changed, which needs a restart"),
-            Self::Issuer(error) | Self::Nonces(error) => error.fmt(f),
-            Self::Rules(error) => error.fmt(f),
-            Self::Panicked => f.write_str("the file could not be parsed"),
-        }
+    fn compile(&self, config: &Config) -> Result<Rules, NotReloaded> {
+        Rules::compile(config, &self.live.verifier).map_err(NotReloaded::Rules)
     }
 }
 
-impl std::error::Error for NotReloaded {}
+#[cfg(test)]
+mod tests;

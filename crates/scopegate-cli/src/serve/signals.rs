@@ -44,6 +44,14 @@ impl Signals {
         })
     }
 
+    /// Runs a task of the start. Returns `None` on SIGTERM and on Ctrl-C.
+    pub(super) async fn unless_stopped<T>(&mut self, task: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            result = task => Some(result),
+            () = self.stop.next() => None,
+        }
+    }
+
     /// Reloads the file when it changes and on SIGHUP. Returns on SIGTERM and on Ctrl-C, also while the
     /// file is read: a pipe or a network file system may never respond.
     pub(super) async fn run(self, reloader: &mut Reloader) {

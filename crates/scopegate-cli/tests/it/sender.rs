@@ -13,25 +13,25 @@ use crate::service::{Service, path, run, write};
 const ORDER: &str = "https://api.example/orders/7";
 
 /// Returns a file with these settings for proofs.
-fn proving(local: &LocalIssuer, settings: &str) -> String {
+pub(crate) fn proving(local: &LocalIssuer, settings: &str) -> String {
     config(local.issuer()).replacen("[[issuer]]", &format!("dpop = \"accept\"\n{settings}[[issuer]]"), 1)
 }
 
 /// A client with a key, and a token that is bound to it.
-struct Client {
+pub(crate) struct Client {
     key: SigningKey,
     token: String,
 }
 
 impl Client {
-    fn new(local: &LocalIssuer) -> Self {
+    pub(crate) fn new(local: &LocalIssuer) -> Self {
         let key = SigningKey::generate(Algorithm::ES256);
         let token = bound_to(&key, local.mint().scope("orders/read")).sign();
         Self { key, token }
     }
 
     /// Signs a proof of now.
-    fn proof(&self, nonce: Option<&str>) -> String {
+    pub(crate) fn proof(&self, nonce: Option<&str>) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let proof = Proof::new(&self.key, "GET", ORDER, &self.token).claim("iat", now);
         let id = format!("{}-{now}", testkit::thumbprint(&SigningKey::generate(Algorithm::ES256)));
@@ -42,7 +42,7 @@ impl Client {
         }
     }
 
-    async fn ask(&self, gateway: &mut Connection, proof: &str) -> Response {
+    pub(crate) async fn ask(&self, gateway: &mut Connection, proof: &str) -> Response {
         let authorization = format!("DPoP {}", self.token);
         let headers = [
             ("x-original-method", "GET"),
@@ -55,7 +55,7 @@ impl Client {
 }
 
 /// Waits until this many reloads had this outcome.
-async fn until_reloaded(service: &Service, outcome: &str, count: usize) {
+pub(crate) async fn until_reloaded(service: &Service, outcome: &str, count: usize) {
     let line = format!("scopegate_config_reloads_total{{outcome=\"{outcome}\"}} {count}\n");
     let started = Instant::now();
     loop {

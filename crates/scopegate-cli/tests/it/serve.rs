@@ -125,7 +125,55 @@ async fn undecidable_token_gets_503_with_retry_after() {
     // Rules without a token hold.
     assert_eq!(gateway.ask("GET", "/health", None).await.status, 200);
     assert_eq!(get(&service.admin, "/livez").await.status, 200);
-    assert_eq!(get(&service.admin, "/readyz").await.status, 503);
+    let ready = get(&service.admin, "/readyz").await;
+    assert!(ready.status == 503 && ready.body.starts_with(&format!("not ready\n{issuer}: it")), "{ready:?}");
+}
+
+#[tokio::test]
+async fn log_has_the_start_the_reload_and_the_end() {
+    let local = LocalIssuer::start().await.unwrap();
+    let text = config(local.issuer());
+    let mut service = Service::start("lines", &text);
+    service.logged("decision service started version=").await;
+    write(
+        &service.file,
+        &text.replacen("[[route]]", "[[route]]\npath = \"/x\"\nGET = \"public\"\n[[route]]", 1),
+    );
+    service.signal("HUP");
+    service.logged("configuration reloaded file=").await;
+    write(&service.file, "listen = 1\nunknown = 2\n");
+    service.signal("HUP");
+    service.logged("configuration not reloaded, keeping the current rules file=").await;
+    let mut gateway = Connection::open(&service.decisions).await;
+    assert_eq!(gateway.send("GET /decide", &[]).await.status, 500);
+    service.signal("TERM");
+    assert_eq!(service.wait(), Some(0));
+    let log = service.log();
+    let line = |message: &str| {
+        let mut lines = log.lines().filter(|line| line.contains(message));
+        let line = lines.next().unwrap_or_else(|| panic!("no {message}: {log}"));
+        assert!(lines.next().is_none(), "{message} is repeated: {log}");
+        line
+    };
+    for (message, parts) in [
+        ("decision service started", &["gateway=Nginx", "routes=2 issuers=1", "lines.toml"][..]),
+        ("configuration reloaded", &["routes=3 issuers=1 added=0 changed=0 removed=0", "lines.toml"]),
+        // Each mistake, the rules in effect, and the next step.
+        (
+            "configuration not reloaded",
+            &["lines.toml:1:10: ", "; ", "lines.toml:2:1: ", "scopegate check", "routes=3 issuers=1"],
+        ),
+        ("gateway is misconfigured", &["peer=127.0.0.1", "x-original-method", "deploy/"]),
+        ("stopping, open requests are decided", &["limit_secs=10"]),
+        (" stopped", &[]),
+    ] {
+        let line = line(message);
+        for part in parts {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+    // A line of the log is one event.
+    assert!(log.lines().all(|line| line.contains(" scopegate")), "{log}");
 }
 
 #[tokio::test]

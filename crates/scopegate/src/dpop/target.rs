@@ -180,7 +180,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::resource_identifier::ResourceIdentifier;
 
     fn matches(path: &str, htu: &str) -> bool {
         let target = Target::new("https://api.example", "").unwrap();
@@ -267,6 +266,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "http")]
     #[test]
     fn origin_of_resource_is_in_normal_form() {
         for (identifier, expected) in [
@@ -276,7 +276,7 @@ mod tests {
             ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example"),
             ("http://[::1]:8080/v1", "http://[::1]:8080"),
         ] {
-            let resource: ResourceIdentifier = identifier.parse().unwrap();
+            let resource: crate::ResourceIdentifier = identifier.parse().unwrap();
             assert_eq!(resource.origin(), expected);
             assert_eq!(Url::normalized(resource.origin()).unwrap().origin(), expected);
         }

@@ -1,4 +1,4 @@
-//! Introspection, status lists and revocation files: which values are accepted, and where is a mistake?
+//! Introspection and status lists: which values are accepted, and where is a mistake?
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ path = "/"
 GET = "a"
 "#;
 
-const OPAQUE: &str = r#"[[issuer]]
+pub(super) const OPAQUE: &str = r#"[[issuer]]
 issuer = "https://a.example"
 audiences = ["b"]
 [issuer.introspection]
@@ -30,10 +30,10 @@ client_secret_file = "secret"
 "#;
 
 /// A folder with a file and its secrets, which is removed on drop.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("scopegate-config-{}-{number}", std::process::id()));
@@ -44,14 +44,14 @@ impl Folder {
         folder
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.0.join(name);
         std::fs::write(&file, text).unwrap();
         file
     }
 
     /// Returns the configuration of these issuers.
-    fn read(&self, issuers: &str) -> Result<Config, String> {
+    pub(super) fn read(&self, issuers: &str) -> Result<Config, String> {
         let file = self.write("scopegate.toml", &format!("{TOP}{issuers}"));
         file::read(&file).map_err(|error| error.to_string().replace(&format!("{}:", file.display()), ""))
     }
@@ -317,39 +317,6 @@ fn file_that_is_read_for_each_call_is_needed_at_start() {
         let [found] = config.unavailable.as_slice() else { panic!("{:?}", config.unavailable) };
         assert_eq!(found.needed, Needed::AtStart, "{key}");
     }
-}
-
-#[test]
-fn revocation_files_have_their_settings() {
-    let folder = Folder::new();
-    let read = |table: &str| folder.read(&format!("{OPAQUE}[revocations]\n{table}\n"));
-    folder.write("a.jsonl", "\n");
-    let config = read("file = \"a.jsonl\"\nmax_feed_age_secs = 3600\ncapacity = 100").unwrap();
-    assert!(config.revocations.is_some() && config.unavailable.is_empty());
-    let config = read("file = [\"a.jsonl\", \"b.jsonl\"]").unwrap();
-    let unavailable: Vec<String> = config.unavailable.iter().map(|found| found.problem.to_string()).collect();
-    assert!(
-        unavailable.len() == 1 && unavailable[0].starts_with("17:20: cannot read file: "),
-        "{unavailable:?}"
-    );
-    for (table, expected) in [
-        ("", "16:1: expected the key `file`, found none"),
-        ("file = []", "17:8: expected at least one string in the list"),
-        ("file = \"\"", "17:8: expected the path of a file, found none"),
-        ("file = [\"a.jsonl\", \"a.jsonl\"]", "17:9: expected each file once"),
-        ("file = \"a.jsonl\"\nmax_feed_age_secs = 0.1", "18:21: "),
-        ("file = \"a.jsonl\"\ncapacity = 0", "18:12: expected a number from 1 to 16777216, found 0"),
-        (
-            "file = \"a.jsonl\"\npoll = 1",
-            "18:1: expected a key out of `file`, `max_feed_age_secs`, `capacity`",
-        ),
-    ] {
-        let error = read(table).unwrap_err();
-        assert!(error.starts_with(expected), "{table}: {error}");
-    }
-    let many: Vec<String> = (0..17).map(|number| format!("\"{number}\"")).collect();
-    assert!(read(&format!("file = [{}]", many[..16].join(","))).is_ok());
-    assert!(read(&format!("file = [{}]", many.join(","))).unwrap_err().contains("expected at most 16 files"));
 }
 
 #[test]

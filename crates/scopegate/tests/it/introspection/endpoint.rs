@@ -48,6 +48,7 @@ impl Endpoint {
         self.tokens.lock().unwrap().insert(token.to_owned(), json!({ "active": true }));
     }
 
+    #[cfg(feature = "http")]
     pub(super) fn revoke(&self, token: &str) {
         self.tokens.lock().unwrap().remove(token);
     }
