@@ -49,7 +49,8 @@ async fn echo(mut stream: TcpStream) -> std::io::Result<()> {
             }
         }
     }
-    let body = format!("{MARK}\n{lines}\n");
+    // The empty line ends it, because a response to another request may follow.
+    let body = format!("{MARK}\n{lines}\n\n");
     let length = body.len();
     let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(response.as_bytes()).await?;
@@ -84,8 +85,18 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn read(body: &str) -> Option<Self> {
-        let mut lines = body.split_once(MARK)?.1.trim_start().lines();
+    /// Returns the first request that the backend has seen, from the responses of a connection.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Self::all(text).into_iter().next()
+    }
+
+    /// Returns all requests that the backend has seen.
+    pub(crate) fn all(text: &str) -> Vec<Self> {
+        text.split(MARK).skip(1).filter_map(Self::of_head).collect()
+    }
+
+    fn of_head(head: &str) -> Option<Self> {
+        let mut lines = head.trim_start().lines().take_while(|line| !line.is_empty());
         let (method, rest) = lines.next()?.split_once(' ')?;
         let (target, _) = rest.rsplit_once(' ')?;
         let path = target.split('?').next()?.to_owned();
@@ -131,4 +142,14 @@ async fn trailer_is_told_from_a_header() {
     );
     let plain = Call::get("/a", None).send(&backend).await.unwrap().seen().unwrap();
     assert!(!plain.has_trailer(""), "{plain:?}");
+}
+
+#[test]
+fn each_request_on_a_connection_is_found() {
+    let [one, two] = ["/a", "/b"].map(|path| format!("{MARK}\nGET {path} HTTP/1.1\nHost: x\n\n"));
+    let seen =
+        Seen::all(&format!("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{one}HTTP/1.1 200 OK\r\nC: d\r\n\r\n{two}"));
+    let [one, two] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!((one.path.as_str(), two.path.as_str()), ("/a", "/b"));
+    assert!(one.values("Host") == ["x"] && one.values("C").is_empty());
 }

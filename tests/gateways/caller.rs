@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::backend::Seen;
+use crate::tls::connect;
 use crate::trouble::Trouble;
 
-/// The time limit for a response.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for a response. Traefik waits for a decision for 30 s.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A gateway that sends nothing for this long waits for more of a hostile request.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// A request of a caller.
 #[derive(Clone, Copy)]
@@ -39,11 +44,24 @@ impl<'a> Call<'a> {
 
     /// Sends the request on a connection of its own.
     pub(crate) async fn send(self, address: &str) -> Result<Response, Trouble> {
-        let late = || Trouble(format!("no response to {}", String::from_utf8_lossy(self.target)));
-        tokio::time::timeout(PATIENCE, self.exchange(address)).await.map_err(|_| late())?
+        self.in_time(async { exchange(TcpStream::connect(address).await?, &self.bytes()).await }).await
     }
 
-    async fn exchange(self, address: &str) -> Result<Response, Trouble> {
+    /// Sends the request over TLS.
+    pub(crate) async fn send_over(self, tls: &TlsConnector, address: &str) -> Result<Response, Trouble> {
+        let exchanged = async { exchange(connect(tls, address).await?, &self.bytes()).await };
+        self.in_time(exchanged).await
+    }
+
+    async fn in_time(
+        &self,
+        exchanged: impl Future<Output = Result<Response, Trouble>>,
+    ) -> Result<Response, Trouble> {
+        let late = || Trouble(format!("no response to {}", String::from_utf8_lossy(self.target)));
+        tokio::time::timeout(PATIENCE, exchanged).await.map_err(|_| late())?
+    }
+
+    fn bytes(&self) -> Vec<u8> {
         let mut request = format!("{} ", self.method).into_bytes();
         request.extend_from_slice(self.target);
         request.extend_from_slice(b" HTTP/1.1\r\nHost: api.example\r\n");
@@ -65,13 +83,29 @@ impl<'a> Call<'a> {
         } else {
             request.extend_from_slice(b"\r\n");
         }
-        let mut stream = TcpStream::connect(address).await?;
-        // A gateway may respond and close before it has read everything.
-        let _ = stream.write_all(&request).await;
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes).await;
-        Response::read(&bytes)
+        request
     }
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+) -> Result<Response, Trouble> {
+    // A gateway may respond and close before it has read everything.
+    let _ = stream.write_all(request).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    Response::read(&bytes)
+}
+
+/// Sends these bytes on a connection of their own, and returns everything that comes back. It is empty if
+/// the gateway only closes the connection.
+pub(crate) async fn send_raw(request: &[u8], address: &str) -> Result<String, Trouble> {
+    let mut stream = TcpStream::connect(address).await?;
+    let _ = stream.write_all(request).await;
+    let mut bytes = Vec::new();
+    while let Ok(Ok(1..)) = tokio::time::timeout(SILENCE, stream.read_buf(&mut bytes)).await {}
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A response of the gateway.

@@ -3,8 +3,13 @@
 //! A function that returns a [`Cell`] is a check. It names its rows of docs/generated/conformance.md as a
 //! test does.
 
+mod certificates;
 mod connection;
+mod framing;
 mod headers;
+mod hosts;
+mod http2;
+mod proofs;
 mod requests;
 mod responses;
 
@@ -44,6 +49,20 @@ impl Tried<'_> {
         }
         rows.extend([
             ("headers of the caller about method and URI have no effect", self.other_request().await),
+            ("a method without a rule, such as `get` or `CONNECT`, is rejected", self.methods().await),
+            ("malformed request lines: the backend sees the judged request, or none", self.lines().await),
+            (
+                "`Transfer-Encoding` beside `Content-Length`: the backend gets one of them, or no request",
+                self.framing().await,
+            ),
+            (
+                "two hosts, none, or another one in the target: the backend sees the judged host",
+                self.hosts().await,
+            ),
+            (
+                "over HTTP/2, the backend sees the judged host and path, and no identity of the caller",
+                self.http2().await,
+            ),
             (
                 "headers such as `X-Original-URL` and `X-HTTP-Method-Override` are removed",
                 self.other_request_is_removed().await,
@@ -74,13 +93,26 @@ impl Tried<'_> {
             ("a token of 7 KB with ML-DSA-87 is accepted", self.ml_dsa().await),
             ("the longest header that arrives, and a longer one", self.longest_header().await),
             ("without the larger buffers: a token of 7 KB, and of 12 KiB", self.small_buffers().await),
-            ("a DPoP proof: 200, again or for another path: 401 with a DPoP challenge", self.proofs().await),
+            ("a DPoP proof: 200, again or for another URL: 401 with a DPoP challenge", self.proofs().await),
+            (
+                "with nonces, a 401 has `DPoP-Nonce`, and a proof with it is accepted once",
+                self.nonces().await,
+            ),
+            ("a new nonce in a 200 reaches the caller", self.new_nonce().await),
+            ("of the challenges for a failed proof, `DPoP` first", self.failed_proof().await),
+            ("with `dpop = \"require\"`, a bearer token: 401 with", self.required_proofs().await),
+            (
+                "a token that is bound to a certificate: with it 200, with another one or none 401",
+                self.certificates().await,
+            ),
+            ("the same if the caller sends the certificate in a header", self.spoofed_certificates().await),
             ("the metadata of the API is public", self.metadata().await),
             ("the challenge of a 401 arrives", self.challenge(None, 401).await),
             ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
             ("of two challenges, `Bearer` and `DPoP`", self.both_challenges().await),
             ("an ambiguous path arrives as", self.ambiguous().await),
             ("an undecidable token arrives as", self.undecidable().await),
+            ("with a decision service that does not respond, the response is", self.silent().await),
             // The last one, because nothing is decided afterwards.
             ("with the decision service stopped, the response is", self.stopped().await),
         ]);

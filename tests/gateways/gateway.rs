@@ -9,7 +9,9 @@ use crate::caller::Call;
 use crate::process::Process;
 use crate::service::{Issuers, Service};
 use crate::tap::Tap;
+use crate::tls::Identity;
 use crate::trouble::{Trouble, ensure};
+use crate::variant::Variant;
 
 /// The ports in the files of deploy/: of the gateway, the backend, and the decision service over HTTP and
 /// gRPC.
@@ -21,12 +23,14 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// The value of `gateway` in the file of the decision service.
     setting: &'static str,
+    /// The value of `certificate_header` in this file. Over gRPC, no header may be read.
+    certificate_header: &'static str,
     /// The command that prints the version.
     version: &'static [&'static str],
     /// The command that starts it in its folder.
     start: &'static [&'static str],
     /// The files of deploy/ by the name that the command uses.
-    files: &'static [(&'static str, &'static str)],
+    pub(crate) files: &'static [(&'static str, &'static str)],
 }
 
 /// Includes the configuration in a `nginx.conf` that runs as one process without a fixed path.
@@ -50,6 +54,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "nginx",
         setting: "nginx",
+        certificate_header: "ssl-client-cert",
         version: &["nginx", "-v"],
         start: &["nginx", "-p", ".", "-c", "nginx.conf"],
         files: &[
@@ -61,6 +66,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "caddy",
         setting: "caddy",
+        certificate_header: "client-cert",
         version: &["caddy", "version"],
         start: &["caddy", "run", "--config", "Caddyfile"],
         files: &[("Caddyfile", include_str!("../../deploy/caddy/Caddyfile"))],
@@ -68,6 +74,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "traefik",
         setting: "traefik",
+        certificate_header: "client-cert",
         version: &["traefik", "version"],
         start: &["traefik", "--configFile=traefik.yaml"],
         files: &[
@@ -78,6 +85,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "envoy",
         setting: "envoy",
+        certificate_header: "x-forwarded-client-cert",
         version: &["envoy", "--version"],
         start: &["envoy", "-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"],
         files: &[("envoy.yaml", include_str!("../../deploy/envoy/envoy.yaml"))],
@@ -85,6 +93,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "envoy, gRPC",
         setting: "envoy",
+        certificate_header: "x-forwarded-client-cert",
         version: &["envoy", "--version"],
         start: &["envoy", "-c", "grpc.yaml", "--disable-hot-restart", "--concurrency", "1"],
         files: &[("grpc.yaml", include_str!("../../deploy/envoy/grpc.yaml"))],
@@ -120,7 +129,8 @@ pub(crate) struct Gateway {
     service: Service,
     /// The connections to the service, over HTTP and gRPC.
     taps: Vec<Tap>,
-    _process: Process,
+    process: Process,
+    folder: PathBuf,
 }
 
 /// The programs and servers that each gateway needs.
@@ -129,6 +139,8 @@ pub(crate) struct Setup {
     pub(crate) installed: PathBuf,
     pub(crate) scopegate: PathBuf,
     pub(crate) issuers: Issuers,
+    /// The certificate of the gateways.
+    pub(crate) server: Identity,
     /// The address of the backend.
     pub(crate) backend: String,
 }
@@ -138,43 +150,64 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Gateway {
-    /// Starts it with its files, but without the lines that begin with a text in `without`.
-    pub(crate) async fn start(kind: &Kind, setup: &Setup, without: &[&str]) -> Result<Self, Trouble> {
-        let end = if without.is_empty() { "" } else { "-small" };
-        let folder = setup.installed.join(format!("run-{}{end}", kind.name.replace(", ", "-")));
+    /// Starts it with its files.
+    pub(crate) async fn start(kind: &Kind, setup: &Setup, variant: Variant) -> Result<Self, Trouble> {
+        let name = format!("run-{}{}", kind.name.replace(", ", "-"), variant.name);
+        let folder = setup.installed.join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
-        let service = Service::start(&setup.scopegate, &setup.issuers, kind.setting, &folder).await?;
+        let settings = variant.settings.replace("HEADER", kind.certificate_header);
+        let config = setup.issuers.config(kind.setting, &settings);
+        let service = Service::start(&setup.scopegate, &config, &folder).await?;
         let (http, grpc) = (Tap::start(&service.address).await?, Tap::start(&service.grpc).await?);
         let address = free_address()?;
         for (name, text) in kind.files {
-            let is_kept = |line: &&str| !without.iter().any(|begin| line.trim_start().starts_with(begin));
-            let text: String = text.split_inclusive('\n').filter(is_kept).collect();
             let ports = [&address, &setup.backend, &http.address, &grpc.address];
-            std::fs::write(folder.join(name), with_ports(&text, ports.map(String::as_str)))?;
+            std::fs::write(folder.join(name), with_ports(&variant.of(text), ports.map(String::as_str)))?;
         }
+        setup.server.write(&folder)?;
         let (program, arguments) =
             kind.start.split_first().ok_or_else(|| Trouble("no command".to_owned()))?;
         let program = find(program, &setup.installed).ok_or_else(|| Trouble("not installed".to_owned()))?;
-        let mut process = Process::start(&program, arguments, &folder, "gateway")?;
-        let ready = Call::get("/files/ready", Some(&setup.issuers.tokens.reader));
-        let started = tokio::time::Instant::now();
-        while !ready.send(&address).await.is_ok_and(|response| response.status == 200) {
-            ensure!(
-                started.elapsed() < PATIENCE && !process.has_ended(),
-                "{} has not started: its output is in {}",
-                kind.name,
-                folder.display()
-            );
+        let process = Process::start(&program, arguments, &folder, "gateway")?;
+        let mut gateway = Self { address, service, taps: vec![http, grpc], process, folder };
+        gateway.wait(setup, variant).await?;
+        Ok(gateway)
+    }
+
+    /// Waits until it passes on requests.
+    async fn wait(&mut self, setup: &Setup, variant: Variant) -> Result<(), Trouble> {
+        let (started, tls) = (tokio::time::Instant::now(), setup.server.connector(None)?);
+        loop {
+            let ready = Call::get("/public/ready", None);
+            let response = if variant.has_tls {
+                ready.send_over(&tls, &self.address).await
+            } else {
+                ready.send(&self.address).await
+            };
+            if response.is_ok_and(|response| response.seen().is_some()) {
+                return Ok(());
+            }
+            let is_starting = started.elapsed() < PATIENCE && !self.process.has_ended();
+            ensure!(is_starting, "it has not started: its output is in {}", self.folder.display());
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        Ok(Self { address, service, taps: vec![http, grpc], _process: process })
+    }
+
+    /// Replaces the key of nonces, and waits until the service uses it.
+    pub(crate) async fn replace_nonce_key(&self) -> Result<(), Trouble> {
+        self.service.replace_nonce_key(&self.folder).await
     }
 
     /// Stops the decision service. Further connections to it are refused.
     pub(crate) async fn stop_service(&mut self) -> Result<(), Trouble> {
         self.taps.clear();
         self.service.stop().await
+    }
+
+    /// Lets the decision service respond to no further question.
+    pub(crate) fn silence_service(&self) {
+        self.taps.iter().for_each(Tap::silence);
     }
 
     /// Forgets the recorded bytes.

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use scopegate_issuer::{Algorithm, DpopProof, DpopRequest, LocalIssuer, SigningKey};
+use scopegate_issuer::{Algorithm, Certificate, DpopProof, LocalIssuer, SigningKey};
 
 use crate::process::Process;
+use crate::tls::Identity;
 use crate::trouble::Trouble;
 
 /// The headers of `[forward]`. The configurations of deploy/ pass them on.
@@ -16,6 +17,12 @@ pub(crate) const CLIENT: &str = "local-reader";
 
 /// The scopes of the reader's token.
 pub(crate) const SCOPES: &str = "orders/read files/read";
+
+/// A host with a public route. At `api.example`, the same route requires a scope.
+pub(crate) const OTHER_HOST: &str = "other.example";
+
+/// The file with the key of nonces, for services that require them.
+const NONCE_KEY: &str = "nonce-key";
 
 /// Tokens of the callers.
 pub(crate) struct Tokens {
@@ -53,15 +60,24 @@ impl Issuers {
         Ok(Self { local, ml_dsa, ended, tokens })
     }
 
-    /// Returns a request with a bound token and a new proof for this path.
-    pub(crate) fn dpop_request(&self, path: &str) -> DpopRequest {
-        let key = SigningKey::generate(Algorithm::ES256);
-        let proof = DpopProof::new(&key, "GET", &format!("https://api.example{path}"));
-        proof.request(&self.local.mint().scope(SCOPES))
+    /// Returns the two headers of a request with a token that is bound to this key, and a new proof for this
+    /// URL.
+    pub(crate) fn with_proof(&self, key: &SigningKey, url: &str, nonce: Option<&str>) -> [String; 2] {
+        let proof = DpopProof::new(key, "GET", url);
+        let proof = nonce.into_iter().fold(proof, DpopProof::nonce);
+        let request = proof.request(&self.local.mint().scope(SCOPES));
+        let proof = request.proofs().collect::<Vec<_>>().concat();
+        [format!("Authorization: {}", request.authorization()), format!("DPoP: {proof}")]
     }
 
-    /// Returns the file of the decision service for a kind of gateway.
-    fn config(&self, gateway: &str) -> String {
+    /// Returns a token that is bound to this certificate.
+    pub(crate) fn bound_to(&self, certificate: &Identity) -> Result<String, Trouble> {
+        let certificate = Certificate::from_der(certificate.der())?;
+        Ok(self.local.mint().scope(SCOPES).with_certificate(&certificate).sign())
+    }
+
+    /// Returns the file of the decision service for a kind of gateway, with further settings.
+    pub(crate) fn config(&self, gateway: &str, settings: &str) -> String {
         let issuer = |url: &str| format!("[[issuer]]\nissuer = \"{url}\"\nclients = [\"{CLIENT}\"]\n");
         let ml_dsa = issuer(self.ml_dsa.issuer()) + "algorithms = [\"ML-DSA-87\"]\n";
         let issuers = issuer(self.local.issuer()) + &issuer(&self.ended) + &ml_dsa;
@@ -70,8 +86,8 @@ impl Issuers {
 listen_grpc = "127.0.0.1:0"
 public_url = "https://api.example"
 gateway = "{gateway}"
-dpop = "accept"
 trusted_proxies = ["127.0.0.1"]
+{settings}
 {issuers}
 [[route]]
 path = "/orders/{{id}}"
@@ -83,9 +99,17 @@ GET = "files/read"
 [[route]]
 path = "/public/{{*path}}"
 GET = "public"
+POST = "public"
 [[route]]
 path = "/admin/{{*path}}"
 GET = "admin"
+[[route]]
+path = "/tenant/{{*path}}"
+GET = "admin"
+[[route]]
+host = "{OTHER_HOST}"
+path = "/tenant/{{*path}}"
+GET = "public"
 [forward]
 "X-Auth-Client" = "client_id"
 "X-Auth-Sub" = "sub"
@@ -108,13 +132,9 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) async fn start(
-        program: &Path,
-        issuers: &Issuers,
-        gateway: &str,
-        folder: &Path,
-    ) -> Result<Self, Trouble> {
-        std::fs::write(folder.join("scopegate.toml"), issuers.config(gateway))?;
+    pub(crate) async fn start(program: &Path, config: &str, folder: &Path) -> Result<Self, Trouble> {
+        std::fs::write(folder.join("scopegate.toml"), config)?;
+        std::fs::write(folder.join(NONCE_KEY), "the first key, of at least 32 bytes")?;
         let process = Process::start(program, ["serve", "--config", "scopegate.toml"], folder, "scopegate")?;
         let addresses = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -133,6 +153,18 @@ impl Service {
         let late = |_| Trouble(format!("scopegate has not started: {}", folder.display()));
         let (address, grpc) = addresses.await.map_err(late)?;
         Ok(Self { process, address, grpc })
+    }
+
+    /// Replaces the key of nonces, and waits until it is used.
+    pub(crate) async fn replace_nonce_key(&self, folder: &Path) -> Result<(), Trouble> {
+        std::fs::write(folder.join(NONCE_KEY), "another key, of at least 32 bytes")?;
+        let replaced = tokio::time::timeout(PATIENCE, async {
+            while !std::fs::read_to_string(folder.join("scopegate.err"))?.contains("key of nonces replaced") {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            Ok::<(), Trouble>(())
+        });
+        replaced.await.map_err(|_| Trouble("the key of nonces is not replaced".to_owned()))?
     }
 
     pub(crate) async fn stop(&mut self) -> Result<(), Trouble> {

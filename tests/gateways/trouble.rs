@@ -5,8 +5,8 @@ use std::fmt;
 #[derive(Debug)]
 pub(crate) struct Trouble(pub(crate) String);
 
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
+impl<E: std::error::Error> From<E> for Trouble {
+    fn from(error: E) -> Self {
         Self(error.to_string())
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) decisions: String,
     /// The URL of the gateway. `None` if there is none.
     pub(crate) gateway: Option<String>,
+    /// The part of the story that differs between machines.
+    pub(crate) introduction: String,
     /// The service, the backend and the gateway.
     service: Option<Process>,
     others: Vec<Process>,
@@ -78,8 +80,10 @@ impl Parts {
         let folder = std::env::temp_dir().join(format!("scopegate-gateway-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let folder = Folder(folder);
-        let python = find("python3");
-        let gateway = python.as_ref().and_then(|python| Some((python, installed(wanted)?)));
+        let (python, program) = (find("python3"), installed(wanted));
+        let introduction =
+            introduction(wanted, program.as_ref().map(|(kind, _)| kind.name), python.is_some());
+        let gateway = python.as_ref().zip(program);
         let issuer = LocalIssuer::start().await?;
         let rules = RULES.replace("https://issuer.example", issuer.issuer()).replace(":9000", ":0");
         let setting = gateway.as_ref().map_or("nginx", |(_, (kind, _))| kind.name);
@@ -87,8 +91,9 @@ impl Parts {
         let arguments = ["serve", "--config", "scopegate.toml"];
         let mut service = Process::start(scopegate, arguments, &folder.0)?;
         let decisions = service.first_line("decisions on ").await?;
+        let service = Some(service);
         let mut parts =
-            Self { issuer, decisions, gateway: None, service: Some(service), others: Vec::new(), folder };
+            Self { issuer, decisions, gateway: None, introduction, service, others: Vec::new(), folder };
         if let Some((python, (kind, program))) = gateway {
             parts.start_backend_and_gateway(python, kind, &program).await?;
         }
@@ -156,6 +161,21 @@ impl Parts {
     }
 }
 
+/// Returns the sentence about the gateway: `installed` is the wanted one, if it is installed.
+fn introduction(wanted: Wanted, installed: Option<&str>, has_python: bool) -> String {
+    const DIRECTLY: &str = "The story asks the decision service directly";
+    match (wanted, installed, has_python) {
+        (Wanted::None, _, _) => format!("{DIRECTLY}, as you wish."),
+        (Wanted::First, None, _) => format!("{DIRECTLY}, because neither nginx nor caddy is installed."),
+        (Wanted::Nginx, None, _) => format!("{DIRECTLY}, because nginx is not installed."),
+        (Wanted::Caddy, None, _) => format!("{DIRECTLY}, because caddy is not installed."),
+        (_, Some(name), false) => {
+            format!("{DIRECTLY}. {name} is installed, but python3 is not, so there is no backend.")
+        }
+        (_, Some(name), true) => format!("Callers use {name}, with its configuration of deploy/."),
+    }
+}
+
 /// Returns the wanted gateway with the path of its program, if it is installed.
 fn installed(wanted: Wanted) -> Option<(&'static Kind, PathBuf)> {
     let kinds: &[&Kind] = match wanted {
@@ -165,4 +185,20 @@ fn installed(wanted: Wanted) -> Option<(&'static Kind, PathBuf)> {
         Wanted::None => &[],
     };
     kinds.iter().find_map(|kind| Some((*kind, find(kind.name)?)))
+}
+
+#[test]
+fn introduction_names_what_is_missing() {
+    for (wanted, installed, has_python, expected) in [
+        (Wanted::First, Some("nginx"), true, "Callers use nginx"),
+        (Wanted::First, Some("caddy"), true, "Callers use caddy"),
+        (Wanted::First, Some("nginx"), false, "but python3 is not"),
+        (Wanted::First, None, true, "neither nginx nor caddy is installed"),
+        (Wanted::Nginx, None, true, "nginx is not installed"),
+        (Wanted::Caddy, None, false, "caddy is not installed"),
+        (Wanted::None, None, true, "as you wish"),
+    ] {
+        let text = introduction(wanted, installed, has_python);
+        assert!(text.contains(expected), "{text}");
+    }
 }

@@ -95,13 +95,8 @@ struct Stage {
 impl Stage {
     #[allow(clippy::unused_self, reason = "one of the methods that print")]
     fn introduce(&self, parts: &Parts) {
-        match &parts.gateway {
-            Some(gateway) => println!("Callers use the gateway at {gateway}."),
-            None => println!(
-                "nginx, caddy or python3 is not used or not installed: the story asks the decision service at {}.",
-                parts.decisions
-            ),
-        }
+        let url = parts.gateway.as_ref().unwrap_or(&parts.decisions);
+        println!("{} Its URL is {url}.", parts.introduction);
         for process in parts.processes() {
             println!("started {process}");
         }

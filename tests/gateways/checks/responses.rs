@@ -1,7 +1,16 @@
 //! The responses of the service that reach the caller.
 
+use std::time::Instant;
+
+use crate::caller::Call;
 use crate::checks::{Cell, Tried, YES};
-use crate::trouble::ensure;
+use crate::gateway::Gateway;
+use crate::trouble::{Trouble, ensure};
+use crate::variant::{SHIPPED, Variant};
+
+/// The time limits of the gateways in seconds. None is changed by a busy machine for this long.
+const LIMITS: [u64; 2] = [5, 30];
+const MARGIN: u64 = 6;
 
 impl Tried<'_> {
     pub(super) async fn challenge(&self, token: Option<&str>, status: u16) -> Cell {
@@ -37,6 +46,20 @@ impl Tried<'_> {
         ensure!(response.seen().is_none() && response.status >= 500, "{response:?}");
         let retry = if response.header("Retry-After").is_some() { "with" } else { "without" };
         Ok(format!("{} {retry} `Retry-After`", response.status))
+    }
+
+    /// No caller waits without end.
+    pub(super) async fn silent(&self) -> Cell {
+        // FW07
+        let gateway = Gateway::start(self.kind, self.setup, Variant { name: "-silent", ..SHIPPED }).await?;
+        gateway.silence_service();
+        let asked = Instant::now();
+        let response = Call::get("/public/a", None).send(&gateway.address).await?;
+        let seconds = asked.elapsed().as_secs();
+        ensure!(response.seen().is_none() && response.status >= 500, "{response:?}");
+        let limit = LIMITS.into_iter().find(|limit| (*limit..limit + MARGIN).contains(&seconds));
+        let limit = limit.ok_or_else(|| Trouble(format!("{} after {seconds} s", response.status)))?;
+        Ok(format!("{} after {limit} s", response.status))
     }
 
     pub(super) async fn stopped(&mut self) -> Cell {

@@ -9,7 +9,7 @@ const CONTAINERFILE: &str = "deploy/Containerfile";
 const COMMAND: [&str; 3] = ["serve", "--config", "/etc/scopegate/scopegate.toml"];
 
 /// Lines that the unit must have. `CapabilityBoundingSet=` removes all capabilities.
-const UNIT_LINES: [&str; 9] = [
+const UNIT_LINES: [&str; 10] = [
     "DynamicUser=yes",
     "NoNewPrivileges=yes",
     "CapabilityBoundingSet=",
@@ -19,6 +19,8 @@ const UNIT_LINES: [&str; 9] = [
     "PrivateTmp=yes",
     "PrivateDevices=yes",
     "MemoryDenyWriteExecute=yes",
+    // A core dump would have tokens.
+    "LimitCORE=0",
 ];
 
 /// Keys that give the service files to write, or another user.

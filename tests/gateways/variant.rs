@@ -1,0 +1,28 @@
+//! Changes of the shipped files for one start of a gateway.
+
+use crate::tls::with_tls;
+
+/// A start of a gateway with changed files.
+#[derive(Clone, Copy)]
+pub(crate) struct Variant {
+    /// The end of the name of its folder.
+    pub(crate) name: &'static str,
+    /// Lines of deploy/ that begin with one of these texts are left out.
+    pub(crate) without: &'static [&'static str],
+    pub(crate) has_tls: bool,
+    /// Settings of the decision service about bound tokens.
+    pub(crate) settings: &'static str,
+}
+
+/// The files of deploy/ as they are.
+pub(crate) const SHIPPED: Variant =
+    Variant { name: "", without: &[], has_tls: false, settings: "dpop = \"accept\"\n" };
+
+impl Variant {
+    /// Returns a file of deploy/ with the changes.
+    pub(crate) fn of(self, file: &str) -> String {
+        let is_kept = |line: &&str| !self.without.iter().any(|begin| line.trim_start().starts_with(begin));
+        let kept: String = file.split_inclusive('\n').filter(is_kept).collect();
+        if self.has_tls { with_tls(&kept) } else { kept }
+    }
+}
