@@ -73,6 +73,8 @@ mod template;
 mod challenge;
 mod problem;
 mod record;
+#[cfg(feature = "test-util")]
+mod variants;
 #[cfg(test)]
 mod tests;
 
