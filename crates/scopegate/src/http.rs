@@ -73,6 +73,8 @@ mod template;
 mod challenge;
 mod problem;
 mod record;
+#[cfg(feature = "test-util")]
+mod variants;
 #[cfg(test)]
 mod tests;
 
@@ -83,7 +85,7 @@ pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorizat
 pub use challenge::MetadataUrl;
 pub use credentials::bearer::PresentedToken;
 pub use credentials::{Credentials, MalformedCredentials};
-pub use head::RequestHead;
+pub use head::{LazyParts, RequestHead};
 pub use host::request_host;
 pub use problem::Problem;
 pub use proven::{AcceptedRequest, PendingRecording, ProofReceipt, ProvenRequest, Recording};

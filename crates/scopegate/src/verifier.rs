@@ -46,7 +46,7 @@ use crate::cache::Cache;
 use crate::cache::key_ref::KeyRef;
 #[cfg(feature = "http")]
 use crate::certificate::CertificatePolicy;
-use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
+use crate::checks::confirmation::{Presented, RequestCertificate, Scheme};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
@@ -265,7 +265,7 @@ impl Verifier {
     /// Verifies a token without waiting. The verification is pending if a fetch may bring the
     /// token's key.
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
-        match self.attempt(token, &PresentedCertificate::NotRead) {
+        match self.attempt(token, RequestCertificate::NotAccepted) {
             Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
             Attempt::Pending(pending) => Verification::Pending(*pending),
         }
@@ -273,7 +273,7 @@ impl Verifier {
 
     /// Like [`try_verify`](Self::try_verify), but also returns the claims of a valid token that is
     /// denied.
-    pub(crate) fn attempt(&self, token: &[u8], certificate: &PresentedCertificate) -> Attempt {
+    pub(crate) fn attempt(&self, token: &[u8], certificate: RequestCertificate<'_>) -> Attempt {
         let token = Presented { token, scheme: Scheme::Bearer, certificate };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),

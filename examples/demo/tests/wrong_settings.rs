@@ -118,15 +118,6 @@ fn invalid_setting_of_proofs_is_named() {
             &["--issuer", POOL, "--client-id", "a", "--dpop", "accept", "--origin", "http://api.example"],
             &["--origin (ORIGIN)", "https", "http://api.example"],
         ),
-        (
-            &["--issuer", POOL, "--client-id", "a", "--origin", "https://api.example/v1"],
-            &["--origin (ORIGIN)", "without", "\"https://api.example/v1\""],
-        ),
-        (
-            &["--issuer", POOL, "--client-id", "a", "--dpop", "off", "--origin", "api.example"],
-            &["--origin (ORIGIN)", "\"api.example\""],
-        ),
-        (&["--issuer", POOL, "--client-id", "a", "--origin", "https://u:p@a.example"], &["with a user name"]),
         (&[&PROOFS[..], &["--dpop-nonce", "yes"]].concat(), &["--dpop-nonce (DPOP_NONCE)", "\"yes\""]),
         (
             &[&PROOFS[..], &["--dpop-algorithms", "ES256,HS256"]].concat(),
@@ -135,6 +126,14 @@ fn invalid_setting_of_proofs_is_named() {
         (
             &[&PROOFS[..], &["--dpop-max-age-secs", "301"]].concat(),
             &["--dpop-max-age-secs (DPOP_MAX_AGE_SECS)", "300 s", "301 s"],
+        ),
+        (
+            &[&PROOFS[..], &["--dpop-max-age-secs", "0"]].concat(),
+            &["--dpop-max-age-secs (DPOP_MAX_AGE_SECS)", "expected 1 s to 300 s", "found 0 s"],
+        ),
+        (
+            &[&PROOFS[..], &["--dpop-max-age-secs", "-1"]].concat(),
+            &["--dpop-max-age-secs (DPOP_MAX_AGE_SECS)", "whole number of seconds", "\"-1\""],
         ),
         (
             &["--issuer", POOL, "--client-id", "a", "--dpop-nonce", "require"],
@@ -149,6 +148,10 @@ fn invalid_setting_of_proofs_is_named() {
             &["--replay-store (REPLAY_STORE)", "TLS"],
         ),
         (
+            &[&PROOFS[..], &["--replay-store", "https://cache.example"]].concat(),
+            &["--replay-store (REPLAY_STORE)", "expected memory or a URL", "redis"],
+        ),
+        (
             &["--issuer", POOL, "--client-id", "a", "--replay-store", "memory"],
             &["--replay-store (REPLAY_STORE)", "--dpop (DPOP)"],
         ),
@@ -156,6 +159,47 @@ fn invalid_setting_of_proofs_is_named() {
     ];
     for (arguments, parts) in cases {
         assert_one_line(&run(arguments, &[]), parts);
+    }
+}
+
+#[test]
+fn origin_is_nothing_but_an_origin() {
+    // DP18
+    let name = "a URL with a user name";
+    for (origin, found) in [
+        ("https://api.example/v1", r#""https://api.example/v1""#),
+        ("https://api.example/?x=1", r#""https://api.example/?x=1""#),
+        ("https://api.example?x=1", r#""https://api.example?x=1""#),
+        ("https://api.example#f", r#""https://api.example#f""#),
+        ("https://user:s3cret@api.example", name),
+        ("https://s3cret@api.example", name),
+        ("api.example", r#""api.example""#),
+        ("api.example:443", r#""api.example:443""#),
+        ("//api.example", r#""//api.example""#),
+        ("https://", r#""https://""#),
+        ("", r#""""#),
+    ] {
+        let expected =
+            "expected a URL without user name, path, query and fragment, such as https://api.example";
+        let message = format!("demo: --origin (ORIGIN): {expected}, found {found}\n");
+        for dpop in [None, Some("off"), Some("accept")] {
+            let mut environment = vec![("ISSUER", POOL), ("CLIENT_ID", "a"), ("ORIGIN", origin)];
+            environment.extend(dpop.map(|dpop| ("DPOP", dpop)));
+            let ended = run(&[], &environment);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{origin} {dpop:?}");
+            assert_eq!(ended.stderr, message, "{origin} {dpop:?}");
+        }
+    }
+}
+
+#[test]
+fn password_of_replay_store_is_not_shown() {
+    // DP45
+    for url in ["redis://user:s3cret@cache.example:6379", "https://user:s3cret@cache.example", "s3cret@cache"]
+    {
+        let ended = run(&[&PROOFS[..], &["--replay-store", url]].concat(), &[]);
+        assert_one_line(&ended, &["--replay-store (REPLAY_STORE)", "expected memory or a URL"]);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
 }
 
@@ -181,6 +225,14 @@ fn invalid_setting_of_certificates_or_users_is_named() {
             &["--trusted-proxies (TRUSTED_PROXIES)", "10.0.0.1/8"],
         ),
         (
+            &[&binding, &header, &["--trusted-proxies", "::1,proxy.example"]],
+            &["--trusted-proxies (TRUSTED_PROXIES)", "a network such as 10.0.0.0/8", "proxy.example"],
+        ),
+        (
+            &[&binding, &header, &["--trusted-proxies", "::1,"]],
+            &["--trusted-proxies (TRUSTED_PROXIES)", "no item empty", "\"::1,\""],
+        ),
+        (
             &[&binding, &header, &["--trusted-proxies", "0.0.0.0/0"]],
             &["--trusted-proxies (TRUSTED_PROXIES)", "0.0.0.0/0"],
         ),
@@ -189,6 +241,10 @@ fn invalid_setting_of_certificates_or_users_is_named() {
         (
             &[&["--write-max-auth-age-secs", "0"]],
             &["--write-max-auth-age-secs (WRITE_MAX_AUTH_AGE_SECS)", "1 or more"],
+        ),
+        (
+            &[&["--write-max-auth-age-secs", "5m"]],
+            &["--write-max-auth-age-secs (WRITE_MAX_AUTH_AGE_SECS)", "whole number of seconds", "\"5m\""],
         ),
     ];
     for (arguments, parts) in cases {

@@ -15,12 +15,16 @@ use crate::cases::layer::{CACHED, ON_ROUTE, on_route, send};
 use crate::{Call, Case, builder, request, signer};
 
 const FROM_PROXY: &str = "layer, cached, from a proxy";
+/// Dropping a header takes instructions, whatever the verifier accepts.
+const HEADER_FROM_PROXY: &str = "layer, cached, from a proxy with a header";
 
 pub(super) fn cases() -> Vec<Case> {
     let cached = || signer(Algorithm::RS256).caching_verifier();
     vec![
         Case::using_up("layer, cached, DPoP accepted", |times| ask(&with_dpop(), plain, times)).over(CACHED),
         Case::using_up(FROM_PROXY, move |times| ask(&cached(), from_proxy, times)).over(ON_ROUTE),
+        Case::using_up(HEADER_FROM_PROXY, move |times| ask(&cached(), with_certificate, times))
+            .over(ON_ROUTE),
         Case::using_up("layer, cached, certificates accepted", |times| {
             ask(&with_certificates(), from_proxy, times)
         })
@@ -28,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::using_up("layer, cached, certificate in the header", |times| {
             ask(&with_certificates(), with_certificate, times)
         })
-        .over(FROM_PROXY),
+        .over(HEADER_FROM_PROXY),
     ]
 }
 

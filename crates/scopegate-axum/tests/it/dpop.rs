@@ -3,6 +3,8 @@
 
 mod responses;
 mod single_use;
+#[cfg(all(feature = "mtls", feature = "test-util"))]
+mod statuses;
 mod target;
 mod tenants;
 

@@ -23,12 +23,37 @@ pub(crate) enum Scheme {
     Dpop,
 }
 
-/// The client certificate of a request.
+/// The client certificate of a request. Most tokens are not bound to one, so it is read when a token
+/// is.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have certificates"))]
+pub(crate) enum RequestCertificate<'a> {
+    /// There is no request, or the verifier accepts no certificates.
+    NotAccepted,
+    Unread(&'a dyn Fn() -> PresentedCertificate),
+    Read(&'a PresentedCertificate),
+}
+
+impl RequestCertificate<'_> {
+    /// Returns whether the request may have a certificate.
+    pub(crate) fn is_accepted(self) -> bool {
+        !matches!(self, Self::NotAccepted)
+    }
+
+    /// Returns the certificate, or `None` if it is not accepted. A header is not decoded yet.
+    pub(crate) fn read(self) -> Option<PresentedCertificate> {
+        match self {
+            Self::NotAccepted => None,
+            Self::Unread(read) => Some(read()),
+            Self::Read(certificate) => Some(certificate.clone()),
+        }
+    }
+}
+
+/// The client certificate of a request, as it was read.
 #[derive(Clone)]
 #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have certificates"))]
 pub(crate) enum PresentedCertificate {
-    /// There is no request, or the verifier accepts no certificates.
-    NotRead,
     /// A header may have it, and the sender of the header is unknown.
     UnknownPeer,
     /// The request has none that is trusted.
@@ -40,25 +65,18 @@ pub(crate) enum PresentedCertificate {
     Header(Arc<CertificateHeader>),
 }
 
-impl PresentedCertificate {
-    /// Returns whether the request may have a certificate.
-    pub(crate) fn is_read(&self) -> bool {
-        !matches!(self, Self::NotRead)
-    }
-}
-
 /// A token as it was presented.
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     pub(crate) token: &'a [u8],
     pub(crate) scheme: Scheme,
-    pub(crate) certificate: &'a PresentedCertificate,
+    pub(crate) certificate: RequestCertificate<'a>,
 }
 
 impl<'a> Presented<'a> {
     /// A token without a request.
     pub(crate) fn alone(token: &'a [u8]) -> Self {
-        Self { token, scheme: Scheme::Bearer, certificate: &PresentedCertificate::NotRead }
+        Self { token, scheme: Scheme::Bearer, certificate: RequestCertificate::NotAccepted }
     }
 }
 
@@ -98,7 +116,7 @@ impl Bindings {
 
     /// Rejects a token whose bindings the request does not prove. A proof of the key is checked
     /// later, if the scheme has one.
-    pub(crate) fn check(&self, scheme: Scheme, certificate: &PresentedCertificate) -> Result<(), Error> {
+    pub(crate) fn check(&self, scheme: Scheme, certificate: RequestCertificate<'_>) -> Result<(), Error> {
         if self.key.is_some() && scheme == Scheme::Bearer {
             return Err(Error::SenderConstrained { binding: PROVEN_BY_DPOP });
         }
@@ -107,17 +125,15 @@ impl Bindings {
             CertificateBinding::Missing => return Err(Error::NotCertificateBound),
             CertificateBinding::To(expected) => expected,
         };
-        let found = match certificate {
-            PresentedCertificate::Thumbprint(found) => *found,
+        let found = match certificate.read() {
+            Some(PresentedCertificate::Thumbprint(found)) => found,
             #[cfg(feature = "http")]
-            PresentedCertificate::Header(header) => {
+            Some(PresentedCertificate::Header(header)) => {
                 header.thumbprint().map_err(Error::MalformedCertificate)?
             }
-            PresentedCertificate::Absent => return Err(Error::MissingCertificate),
-            PresentedCertificate::UnknownPeer => return Err(Error::PeerAddressUnknown),
-            PresentedCertificate::NotRead => {
-                return Err(Error::SenderConstrained { binding: PROVEN_BY_CERTIFICATE });
-            }
+            Some(PresentedCertificate::Absent) => return Err(Error::MissingCertificate),
+            Some(PresentedCertificate::UnknownPeer) => return Err(Error::PeerAddressUnknown),
+            None => return Err(Error::SenderConstrained { binding: PROVEN_BY_CERTIFICATE }),
         };
         if found == *expected { Ok(()) } else { Err(Error::WrongCertificate) }
     }

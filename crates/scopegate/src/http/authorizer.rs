@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use scopegate_proto::scope::Scope;
 
 use crate::checks::authentication::RequiredAuthentication;
-use crate::checks::confirmation::{PresentedCertificate, Scheme};
+use crate::checks::confirmation::{RequestCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::proof::PresentedProof;
@@ -266,8 +266,8 @@ impl Authorizer {
     /// # let _ = decide;
     /// ```
     pub fn authorize_for(&self, headers: &HeaderMap, issuers: AcceptedIssuers) -> Authorization {
-        let certificate = PresentedCertificate::NotRead;
-        self.decide(Credentials::from_headers(headers), Some(issuers), &certificate)
+        let certificate = RequestCertificate::NotAccepted;
+        self.decide(Credentials::from_headers(headers), Some(issuers), certificate)
     }
 
     /// Decides about a request. If the token names an unknown key, waits for the key as
@@ -302,7 +302,7 @@ impl Authorizer {
 
     /// Decides about a request by its credentials, without waiting.
     pub fn authorize_credentials(&self, credentials: Credentials<'_>) -> Authorization {
-        self.decide(credentials, None, &PresentedCertificate::NotRead)
+        self.decide(credentials, None, RequestCertificate::NotAccepted)
     }
 
     #[inline]
@@ -310,7 +310,7 @@ impl Authorizer {
         &self,
         credentials: Credentials<'_>,
         issuers: Option<AcceptedIssuers>,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> Authorization {
         Authorization::Ready(match (credentials, &self.access) {
             (Credentials::Bearer(token), _) => return self.authorize_token(token, issuers, certificate),
@@ -343,7 +343,7 @@ impl Authorizer {
         &self,
         token: PresentedToken<'_>,
         issuers: Option<AcceptedIssuers>,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> Authorization {
         Authorization::Ready(match self.verifier.attempt(token.as_bytes(), certificate) {
             Attempt::Done(Ok(claims)) => self.require(claims, issuers.as_ref()),

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, Method, Uri};
 
 use crate::certificate::header_certificate::HeaderCertificate;
-use crate::checks::confirmation::{PresentedCertificate, Scheme};
+use crate::checks::confirmation::{RequestCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::error::DpopProofError;
@@ -92,34 +92,35 @@ impl Authorizer {
     /// }
     /// # let _ = decide;
     /// ```
-    pub fn authorize_head(&self, head: RequestHead<'_>) -> Authorization {
-        let RequestHead { headers, target, peer_address, certificate, header_certificate, issuers } = head;
-        let credentials = Credentials::from_headers(headers);
-        let is_accepted = match credentials {
-            Credentials::Bearer(_) => true,
-            Credentials::Dpop(_) => self.verifier.dpop().is_some(),
-            _ => false,
-        };
-        let certificate = match self.verifier.certificates().filter(|_| is_accepted) {
+    pub fn authorize_head(&self, mut head: RequestHead<'_>) -> Authorization {
+        let credentials = Credentials::from_headers(head.headers);
+        let issuers = head.issuers.take();
+        let of_this_call = HeaderCertificate::default();
+        let read;
+        let certificate = match self.verifier.certificates() {
             Some(policy) => {
-                let of_this_call = HeaderCertificate::default();
-                let of_header = header_certificate.unwrap_or(&of_this_call);
-                policy.read(headers, peer_address, certificate, of_header)
-            }
-            None => PresentedCertificate::NotRead,
-        };
-        match (credentials, target) {
-            (Credentials::Dpop(token), Some((method, uri))) if self.verifier.dpop().is_some() => {
-                let presented = PresentedProof {
-                    proof: proof_of(headers),
-                    method: method.as_str().into(),
-                    path: uri.path().into(),
-                    origin: self.origin.clone(),
+                read = || {
+                    let of_header = head.header_certificate().unwrap_or(&of_this_call);
+                    let connection = head.certificate();
+                    policy.read(head.headers, head.peer_address(), connection.as_ref(), of_header)
                 };
-                self.authorize_bound_token(token, presented, issuers, &certificate)
+                RequestCertificate::Unread(&read)
             }
-            _ => self.decide(credentials, issuers, &certificate),
+            None => RequestCertificate::NotAccepted,
+        };
+        if let Credentials::Dpop(token) = credentials
+            && self.verifier.dpop().is_some()
+            && let Some((method, uri)) = head.target()
+        {
+            let presented = PresentedProof {
+                proof: proof_of(head.headers),
+                method: method.as_str().into(),
+                path: uri.path().into(),
+                origin: self.origin.clone(),
+            };
+            return self.authorize_bound_token(token, presented, issuers, certificate);
         }
+        self.decide(credentials, issuers, certificate)
     }
 
     #[cold]
@@ -128,7 +129,7 @@ impl Authorizer {
         token: PresentedToken<'_>,
         proof: PresentedProof,
         issuers: Option<AcceptedIssuers>,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> Authorization {
         match self.verifier.attempt_bound(token.as_bytes(), &proof, certificate) {
             BoundAttempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {

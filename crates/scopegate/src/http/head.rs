@@ -9,6 +9,53 @@ use crate::certificate::header_certificate::HeaderCertificate;
 use crate::certificate::peer::PeerCertificate;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 
+/// The parts of a request that only bound tokens need, for [`RequestHead::with_lazy_parts`].
+///
+/// Most tokens are not bound, so looking for these parts in each request would be in vain. The URL is
+/// read if the request has a DPoP proof, and the rest if its token is bound to a client certificate.
+///
+/// ```
+/// use std::net::{IpAddr, SocketAddr};
+///
+/// use http::Extensions;
+/// use scopegate::http::{Authorization, Authorizer, LazyParts, RequestHead};
+///
+/// struct OfServer<'a>(&'a Extensions);
+///
+/// impl LazyParts for OfServer<'_> {
+///     fn peer_address(&self) -> Option<IpAddr> {
+///         self.0.get().map(SocketAddr::ip)
+///     }
+/// }
+///
+/// fn decide(authorizer: &Authorizer, request: &http::request::Parts) -> Authorization {
+///     let parts = OfServer(&request.extensions);
+///     authorizer.authorize_head(RequestHead::new(&request.headers).with_lazy_parts(&parts))
+/// }
+/// # let _ = decide;
+/// ```
+pub trait LazyParts: Sync {
+    /// Returns the parts of [`RequestHead::with_target`].
+    fn target(&self) -> Option<(&Method, &Uri)> {
+        None
+    }
+
+    /// Returns the address of [`RequestHead::with_peer_address`].
+    fn peer_address(&self) -> Option<IpAddr> {
+        None
+    }
+
+    /// Returns the certificate of [`RequestHead::with_certificate`].
+    fn certificate(&self) -> Option<PeerCertificate> {
+        None
+    }
+
+    /// Returns the certificate of [`RequestHead::with_header_certificate`].
+    fn header_certificate(&self) -> Option<&HeaderCertificate> {
+        None
+    }
+}
+
 /// The head of a request, for [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head).
 ///
 /// Only the headers are required. Add the other parts that your verifier's settings need.
@@ -16,10 +63,11 @@ use crate::claims::accepted_issuers::AcceptedIssuers;
 #[must_use = "a head decides nothing until it is passed to `authorize_head`"]
 pub struct RequestHead<'a> {
     pub(super) headers: &'a HeaderMap,
-    pub(super) target: Option<(&'a Method, &'a Uri)>,
-    pub(super) peer_address: Option<IpAddr>,
-    pub(super) certificate: Option<&'a PeerCertificate>,
-    pub(super) header_certificate: Option<&'a HeaderCertificate>,
+    target: Option<(&'a Method, &'a Uri)>,
+    peer_address: Option<IpAddr>,
+    certificate: Option<&'a PeerCertificate>,
+    header_certificate: Option<&'a HeaderCertificate>,
+    lazy: Option<&'a dyn LazyParts>,
     pub(super) issuers: Option<AcceptedIssuers>,
 }
 
@@ -32,6 +80,7 @@ impl<'a> RequestHead<'a> {
             peer_address: None,
             certificate: None,
             header_certificate: None,
+            lazy: None,
             issuers: None,
         }
     }
@@ -64,10 +113,32 @@ impl<'a> RequestHead<'a> {
         Self { header_certificate: Some(certificate), ..self }
     }
 
+    /// Adds parts that are read only if the token needs them. A part that is added by another method
+    /// is not read.
+    pub fn with_lazy_parts(self, parts: &'a dyn LazyParts) -> Self {
+        Self { lazy: Some(parts), ..self }
+    }
+
     /// Accepts only tokens of these issuers, as
     /// [`authorize_for`](crate::http::Authorizer::authorize_for) does.
     pub fn with_issuers(self, issuers: AcceptedIssuers) -> Self {
         Self { issuers: Some(issuers), ..self }
+    }
+
+    pub(super) fn target(&self) -> Option<(&Method, &Uri)> {
+        self.target.or_else(|| self.lazy?.target())
+    }
+
+    pub(super) fn peer_address(&self) -> Option<IpAddr> {
+        self.peer_address.or_else(|| self.lazy?.peer_address())
+    }
+
+    pub(super) fn certificate(&self) -> Option<PeerCertificate> {
+        self.certificate.copied().or_else(|| self.lazy?.certificate())
+    }
+
+    pub(super) fn header_certificate(&self) -> Option<&HeaderCertificate> {
+        self.header_certificate.or_else(|| self.lazy?.header_certificate())
     }
 }
 

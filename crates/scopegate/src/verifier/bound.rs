@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::cache::key_ref::KeyRef;
-use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
+use crate::checks::confirmation::{Presented, RequestCertificate, Scheme};
 use crate::claims::Claims;
 use crate::dpop::Policy;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
@@ -28,7 +28,7 @@ impl Verifier {
         &self,
         token: &[u8],
         proof: &PresentedProof,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> BoundAttempt {
         let token = Presented { token, scheme: Scheme::Dpop, certificate };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
@@ -70,7 +70,7 @@ impl Verifier {
         &self,
         verified: Result<Claims, Error>,
         proof: &PresentedProof,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> Result<(Claims, CheckedProof), Rejected> {
         let claims = verified.map_err(|error| self.rejected(error))?;
         let proven = check_bindings(&claims, Scheme::Dpop, certificate);

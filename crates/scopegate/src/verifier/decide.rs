@@ -1,6 +1,6 @@
 //! Is a verified token accepted now: are its bindings proven, is it not revoked, and accepted by the application?
 
-use crate::checks::confirmation::{PresentedCertificate, Scheme};
+use crate::checks::confirmation::{RequestCertificate, Scheme};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::metrics;
@@ -15,7 +15,7 @@ impl Verifier {
     pub(super) fn decide(
         &self,
         verified: Result<Claims, Error>,
-        certificate: &PresentedCertificate,
+        certificate: RequestCertificate<'_>,
     ) -> Result<Claims, Rejected> {
         let claims = verified.map_err(|error| self.rejected(error))?;
         match check_bindings(&claims, Scheme::Bearer, certificate) {
@@ -52,7 +52,7 @@ impl Verifier {
 pub(super) fn check_bindings(
     claims: &Claims,
     scheme: Scheme,
-    certificate: &PresentedCertificate,
+    certificate: RequestCertificate<'_>,
 ) -> Result<(), Error> {
     match claims.bindings() {
         None => Ok(()),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 #[cfg(feature = "fetch")]
 use tokio::time::timeout_at;
 
-use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
+use crate::checks::confirmation::{Presented, PresentedCertificate, RequestCertificate, Scheme};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::dpop::proof::{CheckedProof, PresentedProof};
@@ -65,8 +65,8 @@ pub struct PendingVerification {
     verifier: Verifier,
     token: Box<[u8]>,
     scheme: Scheme,
-    /// `None` is [`PresentedCertificate::NotRead`]. Boxed, because thousands of requests may wait, and few
-    /// have a certificate.
+    /// `None` is [`RequestCertificate::NotAccepted`]. Boxed, because thousands of requests may wait, and
+    /// few have a certificate.
     certificate: Option<Box<PresentedCertificate>>,
     state: State,
 }
@@ -105,8 +105,8 @@ impl PendingVerification {
 
     fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
         let Presented { token, scheme, certificate } = token;
-        let certificate = Some(certificate).filter(|found| found.is_read());
-        let certificate = certificate.map(|certificate| Box::new(certificate.clone()));
+        // The request is gone when the decision is made.
+        let certificate = certificate.read().map(Box::new);
         Self { verifier: verifier.clone(), token: token.into(), scheme, certificate, state }
     }
 
@@ -114,8 +114,11 @@ impl PendingVerification {
         Presented { token: &self.token, scheme: self.scheme, certificate: self.certificate() }
     }
 
-    fn certificate(&self) -> &PresentedCertificate {
-        self.certificate.as_deref().unwrap_or(&PresentedCertificate::NotRead)
+    fn certificate(&self) -> RequestCertificate<'_> {
+        match &self.certificate {
+            Some(certificate) => RequestCertificate::Read(certificate),
+            None => RequestCertificate::NotAccepted,
+        }
     }
 
     /// Waits for the outcome of an introspection.

@@ -179,7 +179,7 @@ impl Verifier {
         let issued_for =
             course.pass(CheckName::Audience, policy.audience.check(payload), IssuedFor::unknown)?;
         // Each request proves them, and `decide` checks that: its record has the claims.
-        let reads_certificate = token.certificate.is_read();
+        let reads_certificate = token.certificate.is_accepted();
         let bindings = confirmation::read(payload, token.token, token.scheme, reads_certificate);
         let bindings = course.pass(CheckName::Binding, bindings, || None)?;
         self.read_claims(token.token, payload, issuer, &issued_for, lifetime, key_id, bindings, course)

@@ -3,6 +3,7 @@
 
 mod bindings;
 mod headers;
+mod lazy_parts;
 mod read;
 mod settings;
 

@@ -34,7 +34,7 @@ fn accepting() -> (Verifier, SigningKey) {
 fn proven(verifier: &Verifier, token: &str, proof: &str) -> Option<Claims> {
     let (method, path) = ("GET".into(), "/orders".into());
     let presented = PresentedProof { proof: Ok(proof.as_bytes().into()), method, path, origin: None };
-    match verifier.attempt_bound(token.as_bytes(), &presented, &PresentedCertificate::NotRead) {
+    match verifier.attempt_bound(token.as_bytes(), &presented, RequestCertificate::NotAccepted) {
         BoundAttempt::Done(result) => result.ok().map(|(claims, _)| claims),
         BoundAttempt::Pending(_) => panic!("the keys are static"),
     }
@@ -53,7 +53,7 @@ fn cached_token_keeps_key_of_valid_proof() {
             Presented {
                 token: token.as_bytes(),
                 scheme: Scheme::Dpop,
-                certificate: &PresentedCertificate::NotRead,
+                certificate: RequestCertificate::NotAccepted,
             },
         )
     };
@@ -73,13 +73,13 @@ async fn bound_claims_without_proof_are_rejected() {
     let bearer = Presented {
         token: bearer.as_bytes(),
         scheme: Scheme::Bearer,
-        certificate: &PresentedCertificate::NotRead,
+        certificate: RequestCertificate::NotAccepted,
     };
     let bound = bound_to(&client, client_token()).sign_with(&key);
     let bound = Presented {
         token: bound.as_bytes(),
         scheme: Scheme::Dpop,
-        certificate: &PresentedCertificate::NotRead,
+        certificate: RequestCertificate::NotAccepted,
     };
     assert!(without_proof(&verifier, bearer).await.iter().all(Result::is_ok));
     for result in without_proof(&verifier, bound).await {
