@@ -7,7 +7,7 @@ use std::time::Duration;
 use scopegate::{Clock, ConfigError, RevocationFile, Revocations, SystemClock};
 
 use crate::config::beside::Beside;
-use crate::config::problem::{Needed, Problems};
+use crate::config::problem::Problems;
 use crate::config::reader::Reader;
 use crate::config::trial;
 
@@ -59,8 +59,8 @@ pub(super) fn read(
     for (path, span) in &files {
         if files.iter().filter(|(other, _)| other == path).count() > 1 {
             problems.add(span, "expected each file once");
-        } else if let Err(error) = path.metadata() {
-            problems.defer(Needed::AtStart, span, format_args!("cannot read file: {error}"));
+        } else {
+            beside.followed(path, span, problems);
         }
     }
     if problems.len() == before
