@@ -241,7 +241,7 @@ fn place_of_mistake_is_in_the_document() {
         ("\r\n?\r\n?\r\n ", "4:2: "),
         ("\r?\r?\r ", "4:2: "),
         // In a directive, the parser counts bytes.
-        ("%\u{2028}\0", "1:3: "),
+        ("%\u{2028}\0", "1:4: "),
         ("%\u{85}\u{85}\u{85}\u{85}", "1:6: "),
     ] {
         assert!(mistakes_of(text)[0].starts_with(place), "{text:?}: {:?}", mistakes_of(text));
