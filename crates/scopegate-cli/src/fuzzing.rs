@@ -1,7 +1,12 @@
 //! Access for fuzz targets to the parsers of an operator's files. `fuzz/program` compiles it as a library. It is no part
 //! of the program, which has no API.
 #![forbid(unsafe_code)]
-#![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::missing_errors_doc,
+    reason = "no part of the API"
+)]
 #![allow(dead_code, unused_imports, reason = "the program uses the rest")]
 
 mod check {
