@@ -317,6 +317,9 @@ fn control_characters_of_keys_are_escaped() {
 }
 
 proptest! {
+    // Each case with an issuer builds an HTTP client.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn place_of_mistake_is_in_the_file(cut in 0..FILE.len(), junk in JUNK) {
         let text = format!("{}{junk}", &FILE[..cut]);
