@@ -18,11 +18,14 @@ pub mod token_response;
 pub mod revocation_line;
 pub mod security_event;
 pub mod introspection_response;
+pub mod program_config;
+pub mod openapi_document;
 
 mod bound_token;
 mod trust;
 mod signer;
 mod text;
 mod members;
+mod schema;
 mod at_once;
 mod verdicts;

@@ -1,5 +1,7 @@
 //! Assertions about every text for a log.
 
+use scopegate_cli_fuzzing::Message;
+
 /// Maximum length of a message. It shows at most three of a token's values, truncated to 80
 /// characters each. An escaped character takes up to ten.
 pub(crate) const MESSAGE: usize = 4 * 1024;
@@ -31,4 +33,22 @@ const LONGEST_WORD: usize = 24;
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Maximum number of mistakes in a file that are listed.
+const MAX_MISTAKES: usize = 50;
+/// A mistake in a file shows one value of the file. An escaped character takes up to ten.
+pub(crate) const MISTAKE: usize = 64 * 1024;
+
+/// Asserts that each mistake has a place in the lines of its file, in their order, and fits on a line
+/// of a log.
+pub(crate) fn assert_placed(mistakes: &[Message], lines: &[&str]) {
+    assert!((1..=MAX_MISTAKES).contains(&mistakes.len()), "{} mistakes", mistakes.len());
+    assert!(mistakes.is_sorted_by_key(|mistake| (mistake.line, mistake.column)), "{mistakes:?}");
+    for mistake in mistakes {
+        let line = mistake.line.checked_sub(1).and_then(|at| lines.get(at));
+        let width = line.unwrap_or_else(|| panic!("no such line: {mistake:?}")).chars().count();
+        assert!((1..=width + 1).contains(&mistake.column), "no such column: {mistake:?}");
+        assert_fit_for_a_log(&mistake.text, MISTAKE);
+    }
 }

@@ -1,6 +1,6 @@
 //! `scopegate check FILE`: reads a configuration file, and reports mistakes and warnings.
 
-mod warnings;
+pub(crate) mod warnings;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

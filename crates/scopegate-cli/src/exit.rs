@@ -1,9 +1,9 @@
 //! The exit codes of all commands.
 
-use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+pub(crate) use crate::causes::with_causes;
 use crate::terminal;
 
 /// The result of a command. The later of two is the worse one.
@@ -80,16 +80,4 @@ pub(crate) fn of_arguments(error: &clap::Error) -> Exit {
     // If the output is closed, only the exit code is left.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Valid }
-}
-
-/// Returns the message of an error with all causes.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -21,6 +21,7 @@ mod document;
 mod terminal;
 mod log_limit;
 mod exit;
+mod causes;
 
 use std::process::ExitCode;
 

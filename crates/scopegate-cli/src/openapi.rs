@@ -32,15 +32,15 @@ pub(crate) struct Operations {
 /// A place of the document. Line and column begin at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    line: usize,
-    column: usize,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 /// A mistake with its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
-    place: Place,
-    message: String,
+    pub(crate) place: Place,
+    pub(crate) message: String,
 }
 
 /// Reads the routes of a document below this prefix, in YAML or JSON.

@@ -9,7 +9,7 @@ use crate::routes::spellings::{self, MAX_COVERED};
 use crate::routes::table::Table;
 
 /// Returns the warnings.
-pub(super) fn warnings(config: &Config) -> Vec<String> {
+pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = covered_spellings(config);
     warnings.extend(hosts_without_issuers(config));
     warnings.extend(unusual_methods(config));

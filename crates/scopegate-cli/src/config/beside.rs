@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::env::VarError;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,10 +65,11 @@ pub(super) enum Place {
 }
 
 /// The contents of the files and variables that a configuration names. Equal values have equal
-/// contents.
+/// contents. No other part of the configuration looks at this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Beside {
-    folder: PathBuf,
+    /// The folder of the file. `None` for a text that is no file: then no file is looked at.
+    folder: Option<PathBuf>,
     /// Each secret, or the reason why it cannot be read here.
     secrets: BTreeMap<Place, Result<SecretText, Unread>>,
     /// Each list of tenants, or the reason why it cannot be read.
@@ -126,7 +128,7 @@ impl Beside {
     /// Reads the files and variables that a configuration names. A relative path begins at the file.
     pub(super) fn of(text: &str, file: &Path) -> Self {
         let folder = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        let mut beside = Self { folder, ..Self::default() };
+        let mut beside = Self { folder: Some(folder), ..Self::default() };
         // Most files have no such key, and need not be parsed for it.
         if ["_file", "_env"].into_iter().any(|end| text.contains(end)) {
             let (table, _) = DeTable::parse_recoverable(text);
@@ -177,10 +179,21 @@ impl Beside {
     /// here.
     pub(super) fn file_of_calls(&self, name: &Text<'_>, problems: &mut Problems<'_>) -> PathBuf {
         let path = self.path(name.text);
-        if let Err(error) = secret_file::read(&path, MAX_SECRET) {
+        if let Err(error) = self.look(|| secret_file::read(&path, MAX_SECRET).map(drop)) {
             problems.defer(Needed::AtStart, &name.span, format_args!("no secret: cannot read file: {error}"));
         }
         path
+    }
+
+    /// Reports a file that the service follows, if it is not here.
+    pub(super) fn followed(&self, path: &Path, span: &Range<usize>, problems: &mut Problems<'_>) {
+        if let Err(error) = self.look(|| path.metadata().map(drop)) {
+            problems.defer(Needed::AtStart, span, format_args!("cannot read file: {error}"));
+        }
+    }
+
+    fn look(&self, look: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if self.folder.is_some() { look() } else { Ok(()) }
     }
 
     fn read(&self, place: &Place) -> Result<&SecretText, Unread> {
@@ -197,7 +210,7 @@ impl Beside {
 
     /// Returns the path of a file that the configuration names.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.as_deref().unwrap_or(Path::new("")).join(name)
     }
 
     fn read_list(&self, name: &str) -> Result<String, String> {
@@ -227,6 +240,27 @@ impl Beside {
                 }
             }
         }
+    }
+}
+
+#[cfg(fuzzing)]
+impl Beside {
+    /// Returns the contents of the places that a configuration names. Nothing is read.
+    pub(crate) fn invented(text: &str, content: impl Fn(&str) -> Option<&'static str>) -> Self {
+        let (table, _) = DeTable::parse_recoverable(text);
+        let (places, lists) = named(table.get_ref());
+        let secret = |place: Place| {
+            let (Place::File(name) | Place::Variable(name)) = &place;
+            let secret = content(name).map(SecretText::new);
+            (place, secret.ok_or_else(|| Unread::Here("there is no such place".to_owned())))
+        };
+        let list = |name: String| {
+            let list = content(&name).map(str::to_owned);
+            (name, list.ok_or_else(|| "there is no such file".to_owned()))
+        };
+        let secrets = places.into_iter().take(MAX_SECRETS).map(secret).collect();
+        let lists = lists.into_iter().take(MAX_LISTS).map(list).collect();
+        Self { folder: None, secrets, lists }
     }
 }
 

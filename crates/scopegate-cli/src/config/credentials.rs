@@ -8,10 +8,10 @@ use scopegate::{
     PrivateKey, Secret,
 };
 
+use crate::causes::with_causes;
 use crate::config::beside::{Beside, Found, Place, SecretText};
 use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
-use crate::exit::with_causes;
 
 /// The credentials, with their beside. Equal values have equal beside.
 #[derive(Clone, Debug, PartialEq, Eq)]

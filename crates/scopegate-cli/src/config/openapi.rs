@@ -19,6 +19,13 @@ pub(crate) struct Document {
     pub(super) text: Result<String, Unreadable>,
 }
 
+#[cfg(fuzzing)]
+impl Document {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: Ok(text.to_owned()) }
+    }
+}
+
 /// Returns the path of the document that a configuration names. A relative path begins at the file.
 pub(super) fn path_of(text: &str, file: &Path) -> Option<PathBuf> {
     // Most files have no such key, and need not be parsed for it.

@@ -67,7 +67,7 @@ impl<'t> Problems<'t> {
     /// Adds a mistake of this machine, as [`Unavailable`] describes.
     pub(super) fn defer(&mut self, needed: Needed, span: &Range<usize>, message: impl fmt::Display) {
         if self.deferred.len() < MAX_PROBLEMS {
-            self.deferred.push((span.start, message.to_string(), needed));
+            self.deferred.push((span.start, printable(&message.to_string()), needed));
         }
     }
 
@@ -100,10 +100,11 @@ impl<'t> Problems<'t> {
     }
 }
 
-/// Returns the message without control characters, which may forge a line of the log. They come from
-/// keys of the file and of the OpenAPI document.
+/// Returns the message without characters that may forge or reverse a line of the log. They come from
+/// keys of the file, from names of files and from the OpenAPI document.
 fn printable(message: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
+    let is_printable = |c: char| c.escape_debug().len() == 1 || matches!(c, '"' | '\'' | '\\');
+    let shown = |c: char| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() };
     message.chars().map(shown).collect()
 }
 
@@ -116,8 +117,9 @@ pub(super) fn not_utf8(error: &FromUtf8Error) -> Problem {
     Problem { line, column, message: format!("expected UTF-8, found the byte {found:#04x}") }
 }
 
+/// Returns the line and the column of the character at a byte. A byte behind the text is at its end.
 fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
+    let before = (0..=at.min(text.len())).rev().find_map(|at| text.get(..at)).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before.get(line_start..).unwrap_or_default().chars().count();
     (before.matches('\n').count() + 1, column + 1)
@@ -125,6 +127,8 @@ fn place(text: &str, at: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -133,13 +137,16 @@ mod tests {
         for (at, expected) in [(0, (1, 1)), (4, (1, 5)), (6, (2, 1)), (10, (2, 4)), (text.len(), (3, 1))] {
             assert_eq!(place(text, at), expected, "{at}");
         }
+        // Inside of a character, and behind the text.
+        assert_eq!((place(text, 8), place(text, 9)), ((2, 2), (2, 3)));
+        assert_eq!(place(text, text.len() + 1), (3, 1));
     }
 
     #[test]
     fn control_characters_are_escaped() {
         let mut problems = Problems::new("a");
-        problems.add(&(0..1), "found `a\n\u{1b}[31mé`");
-        assert_eq!(problems.into_vec()[0].message, "found `a\\u{a}\\u{1b}[31mé`");
+        problems.add(&(0..1), "found `a\n\u{1b}[31mé \u{202e}\u{2028}'\"\\日`");
+        assert_eq!(problems.into_vec()[0].message, "found `a\\u{a}\\u{1b}[31mé \\u{202e}\\u{2028}'\"\\日`");
     }
 
     #[test]
@@ -152,6 +159,15 @@ mod tests {
             let problem = not_utf8(&String::from_utf8(bytes.to_vec()).unwrap_err());
             assert_eq!((problem.line, problem.column), (line, column), "{bytes:?}");
             assert_eq!(problem.message, format!("expected UTF-8, found the byte {found}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_place_is_beyond_its_line(text in "[a\u{e9}\u{2028}\r\n]{0,12}", at in 0_usize..40) {
+            let (line, column) = place(&text, at);
+            let length = text.split('\n').nth(line - 1).map(|line| line.chars().count());
+            prop_assert!(length.is_some_and(|length| (1..=length + 1).contains(&column)), "{line}:{column}");
         }
     }
 

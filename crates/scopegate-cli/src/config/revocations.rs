@@ -10,7 +10,7 @@ use scopegate::{Clock, RevocationFile, Revocations, SystemClock};
 use scopegate_redis::{RedisError, RedisRevocations};
 
 use crate::config::beside::Beside;
-use crate::config::problem::{Needed, Problems};
+use crate::config::problem::Problems;
 use crate::config::reader::{Reader, Text};
 use crate::config::redis::Server;
 use crate::config::revocations::error::NotFollowed;
@@ -73,8 +73,8 @@ pub(super) fn read(
     for (path, span) in &files {
         if files.iter().filter(|(other, _)| other == path).count() > 1 {
             problems.add(span, "expected each file once");
-        } else if let Err(error) = path.metadata() {
-            problems.defer(Needed::AtStart, span, format_args!("cannot read file: {error}"));
+        } else {
+            beside.followed(path, span, problems);
         }
     }
     let tried = || trial::aside(|| settings.follow_lazy(SystemClock).map(drop));

@@ -6,6 +6,7 @@ mod strip_credentials;
 use std::fmt::Write as _;
 
 use http::Method;
+use proptest::prelude::*;
 
 use crate::config::beside::Beside;
 use crate::config::forward::Field;
@@ -316,3 +317,20 @@ fn control_characters_of_keys_are_escaped() {
         assert!(found.contains("a\\u{1b}\\u{202e}") && !found.contains(char::is_control), "{found}");
     }
 }
+
+proptest! {
+    // Each case with an issuer builds an HTTP client.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn place_of_mistake_is_in_the_file(cut in 0..FILE.len(), junk in JUNK) {
+        let text = format!("{}{junk}", &FILE[..cut]);
+        for Problem { line, column, .. } in parse(&text).err().into_iter().flatten() {
+            let length = text.split('\n').nth(line - 1).map(|line| line.chars().count());
+            prop_assert!(length.is_some_and(|length| (1..=length + 1).contains(&column)), "{line}:{column}");
+        }
+    }
+}
+
+/// Characters that end or break the parts of a file.
+const JUNK: &str = "[\\[\\]{}=,\"'.#\\\\ a\t\r\n\u{0}\u{85}\u{2028}\u{e9}\u{feff}]{0,12}";

@@ -5,9 +5,9 @@ use std::ops::Range;
 use scopegate::{ConfigError, Dpop, Verifier, VerifierBuilder};
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use crate::causes::with_causes;
 use crate::config::issuer::{IssuerEntry, Unnamed};
 use crate::config::problem::Problems;
-use crate::exit::with_causes;
 
 /// Checks the entries. Returns each valid entry with its name and its place.
 pub(super) fn named(entries: Vec<Unnamed>, problems: &mut Problems<'_>) -> Vec<(IssuerEntry, Range<usize>)> {

@@ -231,10 +231,37 @@ fn control_characters_of_keys_are_escaped() {
 }
 
 #[test]
-fn unfinished_document_has_its_end_as_place() {
-    for (text, place) in
-        [("[[", "1:3: "), ("a: [b", "1:6: "), ("a:\n  \u{e9}: {", "2:7: "), ("\n?\n?\n ", "4:2: ")]
-    {
-        assert!(mistakes_of(text)[0].starts_with(place), "{:?}", mistakes_of(text));
+fn place_of_mistake_is_in_the_document() {
+    for (text, place) in [
+        ("[[", "1:3: "),
+        ("a: [b", "1:6: "),
+        ("a:\n  \u{e9}: {", "2:7: "),
+        ("\n?\n?\n ", "4:2: "),
+        // A `\r\n` is one line break, and a `\r` is one, too.
+        ("\r\n?\r\n?\r\n ", "4:2: "),
+        ("\r?\r?\r ", "4:2: "),
+        // In a directive, the parser counts bytes.
+        ("%\u{2028}\0", "1:4: "),
+        ("%\u{85}\u{85}\u{85}\u{85}", "1:6: "),
+    ] {
+        assert!(mistakes_of(text)[0].starts_with(place), "{text:?}: {:?}", mistakes_of(text));
+    }
+}
+
+/// Characters that begin, end or break the parts of a document.
+const PARTS: &str = "[\\[\\]{}:?,&*!|>'\"%#@` a\t\r\n\u{0}\u{85}\u{2028}\u{e9}\u{feff}-]{0,16}";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    #[test]
+    fn no_place_is_beyond_its_line(text in PARTS) {
+        let with_one_break = text.replace("\r\n", "\n");
+        let lines: Vec<&str> = with_one_break.split(['\n', '\r']).collect();
+        for Mistake { place: Place { line, column }, .. } in read(&text, "").err().into_iter().flatten() {
+            prop_assert!((1..=lines.len()).contains(&line), "{line} of {}", lines.len());
+            let length = lines[line - 1].chars().count();
+            prop_assert!((1..=length + 1).contains(&column), "{line}:{column}, {length} characters");
+        }
     }
 }

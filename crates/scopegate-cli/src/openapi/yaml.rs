@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use crate::openapi::{MAX_DOCUMENT, Mistake, Place};
 
@@ -81,8 +81,24 @@ impl Node {
     }
 }
 
-fn place(span: &Span) -> Place {
-    Place { line: span.start.line(), column: span.start.col() + 1 }
+/// The number of characters in each line. YAML ends a line with `\n`, `\r\n` or `\r` (YAML 1.2.2 §5.4).
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let text = text.replace("\r\n", "\n");
+        Self(text.split(['\n', '\r']).map(|line| line.chars().count()).collect())
+    }
+
+    /// Returns the place of a marker. The parser names the line after the last one at the end of a
+    /// document, and counts bytes in a directive (`%`), so both are bounded by the text.
+    fn place(&self, marker: &Marker) -> Place {
+        let last = self.0.len();
+        let (line, column) =
+            if marker.line() > last { (last, usize::MAX) } else { (marker.line().max(1), marker.col() + 1) };
+        let length = self.0.get(line - 1).copied().unwrap_or_default();
+        Place { line, column: column.min(length + 1) }
+    }
 }
 
 fn mistake<T>(place: Place, message: impl Into<String>) -> Result<T, Mistake> {
@@ -96,27 +112,15 @@ pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
         return mistake(start, format!("expected at most {MAX_DOCUMENT} bytes, found {}", text.len()));
     }
     let mut tree = Tree { open: Vec::new(), root: None, nodes: 0 };
-    let end = end_of(text);
+    let lines = Lines::of(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let (line, column) = (error.marker().line(), error.marker().col() + 1);
-            Mistake { place: within(end, Place { line, column }), message: error.info().to_owned() }
+            let (place, message) = (lines.place(error.marker()), error.info().to_owned());
+            Mistake { place, message }
         })?;
-        tree.add(event, within(end, place(&span)))?;
+        tree.add(event, lines.place(&span.start))?;
     }
     tree.root.map_or_else(|| mistake(start, "expected a document, found none"), Ok)
-}
-
-/// Returns the place after the last character.
-fn end_of(text: &str) -> Place {
-    let breaks = ['\n', '\r'];
-    let last = text.rsplit(breaks).next().unwrap_or_default();
-    Place { line: text.split(breaks).count(), column: last.chars().count() + 1 }
-}
-
-/// Returns a place in the text. At its end, the parser may name the line after it.
-fn within(end: Place, place: Place) -> Place {
-    if place.line <= end.line { place } else { end }
 }
 
 struct Tree {

@@ -73,6 +73,23 @@ fn value_of_wrong_type_is_rejected_by_field() {
 }
 
 #[test]
+fn line_of_mistake_is_in_the_file() {
+    let mut lines = 0;
+    for junk in ["", "\"", "\r", "[", "\u{e9}", "\u{2028}"] {
+        for (cut, _) in GOOD.char_indices() {
+            let text = format!("{}{junk}", &GOOD[..cut]);
+            let Err(error) = Config::from_toml(&text) else { continue };
+            let error = error.to_string();
+            let line = error.strip_prefix("line ").and_then(|rest| rest.split(':').next());
+            let Some(line) = line.and_then(|line| line.parse().ok()) else { continue };
+            assert!((1..=text.split('\n').count()).contains(&line), "{text:?}: {error}");
+            lines += 1;
+        }
+    }
+    assert!(lines > 1_000, "{lines}");
+}
+
+#[test]
 fn error_never_quotes_a_secret() {
     assert!(error("secret = \"hush-1\"", "secret = [\"hush\"]").contains("expected a string, found array"));
     assert!(error("secret = \"hush-1\"", "secret = \"hush").starts_with("line 14: `secret`: "));

@@ -64,7 +64,9 @@ impl Verifier {
             return Err(Error::ProofRequired.into());
         }
         #[cfg(feature = "http")]
-        if matches!(token.certificate, PresentedCertificate::Absent) && self.requires_certificate() {
+        if self.requires_certificate()
+            && matches!(token.certificate.read(), Some(PresentedCertificate::Absent))
+        {
             return Err(Error::MissingCertificate.into());
         }
         match self.introspect_opaque(token.token, issuer, now) {

@@ -15,6 +15,7 @@ mod dependencies;
 mod deploy;
 mod design;
 mod external_types;
+mod fuzz_targets;
 mod gateways;
 mod guide;
 mod house;

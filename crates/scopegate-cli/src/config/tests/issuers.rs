@@ -320,6 +320,16 @@ fn file_that_is_read_for_each_call_is_needed_at_start() {
 }
 
 #[test]
+fn text_that_is_no_file_looks_at_no_file() {
+    let text =
+        OPAQUE.replace("client_secret_file", "auth_method = \"client_assertion\"\nclient_assertion_file");
+    let text = format!("{TOP}{text}[revocations]\nfile = \"no-such-file\"\n");
+    let unavailable = |beside: &Beside| Config::parse_with(&text, None, beside).unwrap().unavailable.len();
+    assert_eq!(unavailable(&Beside::default()), 0);
+    assert_eq!(unavailable(&Beside::of(&text, Path::new("no-such-folder/scopegate.toml"))), 2);
+}
+
+#[test]
 fn entry_with_tenants_is_an_issuer_for_each() {
     let folder = Folder::new();
     folder.write("tenants.txt", "# Customers\nacme\n\n globex \n");
