@@ -162,8 +162,6 @@ mod verifier;
 pub mod http;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
-#[cfg(feature = "http")]
-mod fapi2;
 mod issuer;
 mod tenants;
 mod status;
@@ -271,7 +269,7 @@ pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
 pub use verifier::builder::VerifierBuilder;
 #[cfg(feature = "fetch")]
-pub use verifier::start_policy::StartPolicy;
+pub use verifier::builder::start_policy::StartPolicy;
 
 #[cfg(feature = "fetch")]
 pub use scopegate_proto::client_auth::{

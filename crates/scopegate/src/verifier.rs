@@ -8,32 +8,21 @@ pub(crate) mod builder;
 #[cfg(feature = "fetch")]
 mod by_introspection;
 mod cached;
-mod changes;
 mod decide;
 mod explained;
+#[cfg(feature = "http")]
+mod fapi2;
 pub(crate) mod hooks;
 #[cfg(feature = "fetch")]
 pub(crate) mod introspecting;
-#[cfg(feature = "fetch")]
-mod key_sources;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
 mod listed_status;
-pub(crate) mod member;
-mod notices;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
 mod report;
-#[cfg(feature = "http")]
-mod require_fapi2;
-#[cfg(feature = "fetch")]
-mod resolver;
 mod run_checks;
-#[cfg(feature = "fetch")]
-mod start;
-#[cfg(feature = "fetch")]
-pub(crate) mod start_policy;
 pub(crate) mod trust;
 
 use std::fmt;

@@ -29,8 +29,8 @@ use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
-use crate::verifier::member::Member;
 use crate::verifier::outcome::UnknownKey;
+use crate::verifier::trust::member::Member;
 
 /// How many ids of SETs are remembered.
 const MAX_SEEN: usize = 10_000;

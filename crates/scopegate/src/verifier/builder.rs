@@ -1,5 +1,12 @@
 //! The builder of a verifier, with its defaults and the check of all settings.
 
+#[cfg(feature = "http")]
+mod require_fapi2;
+#[cfg(feature = "fetch")]
+mod start;
+#[cfg(feature = "fetch")]
+pub(crate) mod start_policy;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +24,6 @@ use crate::denied::Denied;
 #[cfg(feature = "http")]
 use crate::dpop::Dpop;
 use crate::error::config::ConfigError;
-#[cfg(feature = "http")]
-use crate::fapi2::{self, Fapi2};
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
@@ -33,23 +38,25 @@ use crate::scope::hierarchy::ScopeHierarchy;
 use crate::verifier::Verifier;
 #[cfg(feature = "http")]
 use crate::verifier::bound::BoundTokens;
-use crate::verifier::hooks::Hooks;
-use crate::verifier::member::MemberFactory;
 #[cfg(feature = "fetch")]
-use crate::verifier::start_policy::StartPolicy;
+use crate::verifier::builder::start_policy::StartPolicy;
+#[cfg(feature = "http")]
+use crate::verifier::fapi2::{self, Fapi2};
+use crate::verifier::hooks::Hooks;
+use crate::verifier::trust::member::MemberFactory;
 use crate::verifier::trust::{Trust, two_unnamed};
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
 pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) leeway: Duration,
-    pub(super) refresh: RefreshConfig,
+    clock: Arc<dyn Clock>,
+    leeway: Duration,
+    refresh: RefreshConfig,
     #[cfg(feature = "fetch")]
-    pub(super) start_policy: StartPolicy,
+    start_policy: StartPolicy,
     #[cfg(feature = "fetch")]
-    pub(super) transport: TransportConfig,
+    transport: TransportConfig,
     /// Scopes, each with the scopes that it implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
@@ -57,13 +64,13 @@ pub struct VerifierBuilder {
     cache_bytes: Option<usize>,
     hooks: Hooks,
     #[cfg(feature = "http")]
-    pub(super) requires_fapi2: bool,
+    requires_fapi2: bool,
     #[cfg(feature = "http")]
     dpop: Option<Dpop>,
     #[cfg(feature = "http")]
     certificates: Option<ClientCertificates>,
     #[cfg(feature = "fetch")]
-    pub(super) resolvers: Vec<Issuers>,
+    resolvers: Vec<Issuers>,
 }
 
 impl Verifier {

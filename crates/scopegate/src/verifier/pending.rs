@@ -26,7 +26,7 @@ use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::End;
+use crate::verifier::trust::resolver::End;
 
 /// The result of verifying a token without waiting.
 #[derive(Debug)]

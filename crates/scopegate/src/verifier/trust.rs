@@ -2,6 +2,14 @@
 //!
 //! Requests read a snapshot without a lock. Changes replace it.
 
+mod change_log;
+#[cfg(feature = "fetch")]
+pub(super) mod key_sources;
+pub(crate) mod member;
+mod notices;
+#[cfg(feature = "fetch")]
+pub(super) mod resolver;
+
 #[cfg(feature = "fetch")]
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,14 +47,14 @@ use crate::metrics;
 use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::member::{Member, MemberFactory};
-use crate::verifier::notices::Notices;
+use crate::verifier::Verifier;
 use crate::verifier::outcome::Undecided;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{UnresolvedIssuer, WaitsFor};
+use crate::verifier::trust::member::{Member, MemberFactory};
+use crate::verifier::trust::notices::Notices;
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::{NameLookup, Resolver};
-use crate::verifier::{Verifier, changes};
+use crate::verifier::trust::resolver::{NameLookup, Resolver};
 
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
@@ -352,7 +360,7 @@ impl Trust {
             ignore_panic(|| metrics::trusted_issuers("application", count));
         }
         if was_trusted {
-            ignore_panic(|| changes::distrusted(name));
+            ignore_panic(|| change_log::distrusted(name));
         }
         listed.map(|_| was_trusted)
     }
@@ -430,7 +438,7 @@ impl Configured {
     fn record(&self) {
         ignore_panic(|| self.notices.log());
         ignore_panic(|| metrics::trusted_issuers("application", self.count));
-        ignore_panic(|| changes::trusted(&self.name, self.is_new));
+        ignore_panic(|| change_log::trusted(&self.name, self.is_new));
     }
 }
 

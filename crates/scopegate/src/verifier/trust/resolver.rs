@@ -43,8 +43,8 @@ use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::RulePanicked;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::changes::ResolverLog;
-use crate::verifier::member::{Member, MemberFactory};
+use crate::verifier::trust::change_log::ResolverLog;
+use crate::verifier::trust::member::{Member, MemberFactory};
 
 /// How long the key source of an evicted issuer stays, if no cooldown is longer.
 const PARKED_FOR: Duration = Duration::from_secs(30);

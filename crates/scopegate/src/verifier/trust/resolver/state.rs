@@ -14,8 +14,8 @@ use super::live::LiveIssuers;
 use super::parked::Parked;
 use crate::keys::source::KeySource;
 use crate::status::ResolverStatus;
-use crate::verifier::changes::Change;
-use crate::verifier::member::Member;
+use crate::verifier::trust::change_log::Change;
+use crate::verifier::trust::member::Member;
 
 /// The state under the lock. Requests of live issuers do not take it.
 pub(super) struct State {

@@ -12,8 +12,8 @@ use crate::error::causes::with_causes;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Resolve;
 use crate::keys::refresh::catch_panic::catch_panic;
-use crate::verifier::resolver::budget::Cause;
-use crate::verifier::resolver::{Resolver, Returned};
+use crate::verifier::trust::resolver::budget::Cause;
+use crate::verifier::trust::resolver::{Resolver, Returned};
 
 /// Maximum number of requests that wait for calls. Each holds a connection and some kilobytes.
 const MAX_WAITING: usize = 4_096;

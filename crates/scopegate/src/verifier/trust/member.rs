@@ -9,8 +9,6 @@ use tokio::runtime::Handle;
 #[cfg(feature = "fetch")]
 use crate::checks::audience::{AllowList, AudiencePolicy};
 use crate::error::config::ConfigError;
-#[cfg(feature = "http")]
-use crate::fapi2::Fapi2;
 #[cfg(feature = "fetch")]
 use crate::introspection::Introspection;
 #[cfg(feature = "fetch")]
@@ -37,38 +35,40 @@ use crate::status_list::lists::Lists;
 use crate::status_list::task::Signer;
 #[cfg(feature = "fetch")]
 use crate::token::numeric_date::NumericDate;
+#[cfg(feature = "http")]
+use crate::verifier::fapi2::Fapi2;
 #[cfg(feature = "fetch")]
-use crate::verifier::key_sources::KeySources;
-use crate::verifier::notices::Notices;
+use crate::verifier::trust::key_sources::KeySources;
+use crate::verifier::trust::notices::Notices;
 
 /// Creates trusted issuers from configurations.
 pub(crate) struct MemberFactory {
     /// The verifier's leeway, for issuers without one of their own.
-    pub(super) leeway: Duration,
+    pub(in crate::verifier) leeway: Duration,
     /// The issuers that have labels of their own in metrics.
-    pub(super) labelled: LabelledIssuers,
+    pub(in crate::verifier) labelled: LabelledIssuers,
     /// The bound on log events about other issuers.
-    pub(super) log_limit: Arc<IssuerLogLimit>,
+    pub(in crate::verifier) log_limit: Arc<IssuerLogLimit>,
     /// The demands of FAPI 2.0, if they are required.
     #[cfg(feature = "http")]
-    pub(super) fapi2: Option<Fapi2>,
+    pub(in crate::verifier) fapi2: Option<Fapi2>,
     /// `None` for a verifier that was built without a runtime.
     #[cfg(feature = "fetch")]
-    pub(super) sources: Option<(KeySources, Option<Handle>)>,
+    pub(in crate::verifier) sources: Option<(KeySources, Option<Handle>)>,
 }
 
 /// A trusted issuer, and the source that keeps its keys fresh.
 pub(crate) struct Member {
     pub(crate) issuer: Arc<TrustedIssuer>,
     /// Dropping the last reference ends the refresh.
-    pub(super) source: Option<Arc<KeySource>>,
+    pub(in crate::verifier) source: Option<Arc<KeySource>>,
     source_use: Option<Use>,
     static_jwks: Option<String>,
 }
 
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+    pub(in crate::verifier) fn is_same_as(&self, other: &Self) -> bool {
         // Credentials are not compared. The replaced introspector leaves its memory to the new one.
         #[cfg(feature = "fetch")]
         if self.issuer.introspection.is_some() || other.issuer.introspection.is_some() {
@@ -90,7 +90,7 @@ impl Member {
     /// Takes the status lists of the issuer that it will replace, unless their rules or the keys that
     /// sign them have changed. Otherwise each change would fetch all lists again.
     #[cfg(feature = "fetch")]
-    pub(super) fn take_lists_of(&mut self, before: &Self) {
+    pub(in crate::verifier) fn take_lists_of(&mut self, before: &Self) {
         let same_keys = self.has_keys_of(before);
         let (ours, theirs) = (&self.issuer, &before.issuer);
         if same_keys
@@ -106,7 +106,7 @@ impl Member {
     /// Takes over the memory of the introspector that it will replace. Otherwise each change would
     /// ask about all tokens again, and take them for invented ones.
     #[cfg(feature = "fetch")]
-    pub(super) fn take_introspections_of(&mut self, before: &Self) {
+    pub(in crate::verifier) fn take_introspections_of(&mut self, before: &Self) {
         let (ours, theirs) = (&self.issuer, &before.issuer);
         let same_rules = ours.leeway == theirs.leeway && ours.policy.is_same_as(&theirs.policy);
         if let Some(theirs) = &theirs.introspection
@@ -123,13 +123,13 @@ impl Member {
     /// Returns whether the issuer's keys are fetched for the first time now, although the issuer
     /// that it will replace has keys.
     #[cfg(feature = "fetch")]
-    pub(super) fn lacks_keys_of(&self, before: &Self, now: NumericDate) -> bool {
+    pub(in crate::verifier) fn lacks_keys_of(&self, before: &Self, now: NumericDate) -> bool {
         let keys = &before.issuer.keys;
         keys.standing().is_trusted(now) && keys.is_usable(now) && !self.issuer.keys.is_usable(now)
     }
 
     /// Returns the same member without its cached tokens.
-    pub(super) fn without_cached_tokens(&self) -> Self {
+    pub(in crate::verifier) fn without_cached_tokens(&self) -> Self {
         Self {
             issuer: Arc::new(self.issuer.without_cached_tokens()),
             source: self.source.clone(),
@@ -139,7 +139,7 @@ impl Member {
     }
 
     /// Ends the trust, also for cached tokens.
-    pub(super) fn end(&self) {
+    pub(in crate::verifier) fn end(&self) {
         self.issuer.keys.standing().end();
     }
 }
@@ -147,12 +147,12 @@ impl Member {
 impl MemberFactory {
     /// Returns the time between two fetches that unknown keys cause.
     #[cfg(feature = "fetch")]
-    pub(super) fn cooldown(&self) -> Duration {
+    pub(in crate::verifier) fn cooldown(&self) -> Duration {
         self.sources.as_ref().map(|(sources, _)| sources.cooldown()).unwrap_or_default()
     }
 
     /// Creates a factory without labels of issuers.
-    pub(super) fn new(
+    pub(in crate::verifier) fn new(
         leeway: Duration,
         #[cfg(feature = "fetch")] sources: Option<(KeySources, Option<Handle>)>,
     ) -> Self {
@@ -169,7 +169,7 @@ impl MemberFactory {
 
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
     /// source. Log the notices if the issuer is new or has changed.
-    pub(super) fn member(
+    pub(in crate::verifier) fn member(
         &self,
         issuer: Issuer,
         standing: Standing,
@@ -179,7 +179,7 @@ impl MemberFactory {
     }
 
     /// Creates a member with this label in metrics.
-    pub(super) fn labelled_member(
+    pub(in crate::verifier) fn labelled_member(
         &self,
         issuer: Issuer,
         label: &IssuerLabel,

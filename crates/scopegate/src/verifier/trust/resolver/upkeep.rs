@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Resolver;
 use super::live::EndedIssuer;
-use crate::verifier::changes::Change;
+use crate::verifier::trust::change_log::Change;
 
 impl Resolver {
     /// Drops the key sources that no longer stay. Returns when the next one is due.

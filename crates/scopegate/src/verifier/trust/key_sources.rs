@@ -33,7 +33,7 @@ use crate::token::algorithm::Algorithm;
 
 /// Starts a source's task for the first issuer that uses it. The task ends with the last such
 /// issuer.
-pub(super) struct KeySources {
+pub(in crate::verifier) struct KeySources {
     transport: Transport,
     clock: Arc<dyn Clock>,
     refresh: RefreshConfig,
@@ -66,14 +66,18 @@ struct SourceId {
 const MIN_SWEEP: usize = 64;
 
 impl KeySources {
-    pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
+    pub(in crate::verifier) fn new(
+        transport: Transport,
+        clock: Arc<dyn Clock>,
+        refresh: RefreshConfig,
+    ) -> Self {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
         Self { transport, clock, refresh, permits, lists, running: Mutex::default() }
     }
 
     /// Creates the introspector of an issuer's tokens.
-    pub(super) fn introspector(
+    pub(in crate::verifier) fn introspector(
         &self,
         introspection: &Introspection,
         issuer: &TrustedIssuer,
@@ -91,21 +95,21 @@ impl KeySources {
         introspection.introspector(caller, signer, &self.transport)
     }
 
-    pub(super) fn cooldown(&self) -> Duration {
+    pub(in crate::verifier) fn cooldown(&self) -> Duration {
         self.refresh.cooldown
     }
 
-    pub(super) fn list_client(&self) -> Arc<ListClient> {
+    pub(in crate::verifier) fn list_client(&self) -> Arc<ListClient> {
         Arc::clone(&self.lists)
     }
 
-    pub(super) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
+    pub(in crate::verifier) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
         self.transport.client(url).map_err(http_client)
     }
 
     /// Returns the source of the issuer's keys, and begins its use. If no issuer uses it yet, the
     /// first fetch is due at once.
-    pub(super) fn get(
+    pub(in crate::verifier) fn get(
         &self,
         issuer: &Issuer,
         label: &IssuerLabel,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::verifier::member::Member;
-use crate::verifier::resolver::budget::Cause;
+use crate::verifier::trust::member::Member;
+use crate::verifier::trust::resolver::budget::Cause;
 
 /// Issuers without an accepted token take the place of others up to this part of the limit.
 const UNPROVEN_PART: usize = 8;

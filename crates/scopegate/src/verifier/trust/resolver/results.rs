@@ -11,10 +11,10 @@ use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
 use crate::metrics;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::changes::Change;
-use crate::verifier::member::Member;
-use crate::verifier::resolver::call::{Outcome, Resolution};
-use crate::verifier::resolver::{Resolver, Returned, State};
+use crate::verifier::trust::change_log::Change;
+use crate::verifier::trust::member::Member;
+use crate::verifier::trust::resolver::call::{Outcome, Resolution};
+use crate::verifier::trust::resolver::{Resolver, Returned, State};
 
 /// Members that are no longer trusted, and key sources that no longer stay.
 #[derive(Default)]
