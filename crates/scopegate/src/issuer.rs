@@ -1,36 +1,24 @@
 //! A trusted issuer: the keys and the rules for its tokens, with presets for well-known providers.
 
-mod auth0;
-mod cognito;
-#[cfg(feature = "fetch")]
-mod cognito_pools;
-mod entra;
-mod entra_tenants;
 #[cfg(feature = "fetch")]
 mod fetch_rules;
-mod hydra;
 #[cfg(feature = "fetch")]
 mod introspected;
 #[cfg(feature = "fetch")]
 pub(crate) mod issuers;
-#[cfg(feature = "jsonwebtoken")]
-mod jwk_set;
 pub(crate) mod key_config;
-mod keycloak;
 mod limits;
 mod name;
-
-mod okta;
 #[cfg(feature = "fetch")]
 pub(crate) mod opaque;
-mod pem;
 pub(crate) mod policy;
+mod presets;
 pub(crate) mod registry;
-mod rfc9068;
 mod rules;
 #[cfg(feature = "fetch")]
 mod status_list;
 pub(crate) mod trusted;
+mod without_preset;
 
 use std::borrow::Cow;
 

@@ -1,11 +1,11 @@
 //! Ory Hydra and Ory Network.
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::EmptyAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 
 impl Issuer {
     /// Creates the issuer for Ory Hydra or Ory Network, with access tokens that are JWTs.

@@ -1,14 +1,14 @@
 //! Amazon Cognito user pools.
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
 use crate::issuer::policy::Tenancy;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::tenants::id::{is_region, region_of_pool};
 use crate::token::algorithm::Algorithm;
 

@@ -2,14 +2,14 @@
 
 use scopegate_proto::url::FetchUrl;
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {

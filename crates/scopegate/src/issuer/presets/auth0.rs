@@ -2,13 +2,13 @@
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::policy::Tenancy;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {

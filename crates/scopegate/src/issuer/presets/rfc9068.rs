@@ -1,11 +1,11 @@
 //! Issuers that follow RFC 9068, the JWT profile for access tokens.
 
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect, ForeignClaims, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 
 impl Issuer {
     /// Creates an issuer whose access tokens follow RFC 9068. Other tokens are rejected.

@@ -1,9 +1,9 @@
 //! An issuer with static keys in PEM.
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::only_compared;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::keys::pem;
 
 impl Issuer {

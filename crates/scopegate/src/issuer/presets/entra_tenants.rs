@@ -2,10 +2,10 @@
 
 use scopegate_proto::url::redacted;
 
-use super::entra::{LOGIN, V2_HOSTS, entra, sts_of};
-use super::{Issuer, IssuerWithoutAudience};
 use crate::error::config::ConfigError;
 use crate::issuer::policy::Tenancy;
+use crate::issuer::presets::entra::{LOGIN, V2_HOSTS, entra, sts_of};
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::tenants::Tenants;
 use crate::tenants::template::NameTemplate;
 

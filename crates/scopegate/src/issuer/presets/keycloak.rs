@@ -1,14 +1,14 @@
 //! Keycloak realms.
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::ServiceAccountRule;
 use crate::checks::kind::{ClaimRule, Expect, NonceRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
 use crate::issuer::policy::Tenancy;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 
 impl Issuer {
     /// Creates the issuer for a Keycloak realm: `https://HOST/realms/REALM`, or

@@ -2,14 +2,14 @@
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use super::key_config::KeyConfig;
-use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::{MissingAudience, ServiceAccountRule};
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::policy::Tenancy;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::tenants::id::entra_tenant;
 use crate::tenants::template::PLACEHOLDER as TEMPLATE;
 use crate::token::algorithm::Algorithm;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use scopegate_proto::url::redacted;
 
-use super::{Issuer, IssuerWithoutAudience};
 use crate::error::config::ConfigError;
 use crate::issuer::issuers::Issuers;
+use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::tenants::Tenants;
 use crate::tenants::id::{is_region, region_of_pool};
 
