@@ -33,7 +33,7 @@ use std::time::Duration;
 use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 use scopegate_proto::url::SecureUrl;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;

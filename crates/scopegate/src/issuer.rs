@@ -30,7 +30,7 @@ use crate::checks::audience::{
 use crate::checks::kind::{ForeignClaims, NonceRule, TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;

@@ -186,11 +186,10 @@ mod token;
 #[cfg(feature = "serde")]
 mod serialize;
 mod resource_identifier;
-mod sharded_arc;
-mod log_limit;
-mod metrics;
 mod error;
-mod denied;
+mod config_error;
+mod background;
+mod telemetry;
 
 /// The code of this crate's README compiles.
 #[cfg(all(doctest, feature = "fetch"))]
@@ -215,11 +214,11 @@ pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;
 pub use claims::token_ref::TokenRef;
 pub use claims::{Claims, Principal};
+pub use config_error::ConfigError;
 #[cfg(feature = "http")]
 pub use decision::unverified::Unverified;
 #[cfg(feature = "http")]
 pub use decision::{Decision, Verdict};
-pub use denied::Denied;
 #[cfg(feature = "http")]
 pub use dpop::Dpop;
 pub use dpop::error::DpopProofError;
@@ -229,7 +228,7 @@ pub use dpop::nonce::DpopNonces;
 pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use error::Error;
 pub use error::authentication::AuthenticationError;
-pub use error::config::ConfigError;
+pub use error::denied::Denied;
 pub use error::kind::ErrorKind;
 pub use explain::key_set::{ExplainedKey, explain_jwks};
 pub use explain::{Check, CheckOutcome, Explanation};
@@ -250,7 +249,6 @@ pub use revocation::line::InvalidRevocation;
 pub use revocation::replacement::RevocationReplacement;
 pub use revocation::revoked::Revocation;
 pub use revocation::source::RevocationSource;
-pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
 pub use security_events::builder::SecurityEventsBuilder;
@@ -258,6 +256,7 @@ pub use security_events::error::SecurityEventError;
 pub use security_events::transmitter::Transmitter;
 pub use security_events::{Received, SecurityEvents};
 pub use status::introspection::{IntrospectionStatus, IntrospectionSuspended};
+pub use status::revocation::{RevocationSourceStatus, RevocationStatus};
 pub use status::status_list::StatusListStatus;
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 #[cfg(feature = "fetch")]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The resource identifier of an API (RFC 9728 §1.2), which is its URL for clients, such as
 /// `https://api.example/orders`.

@@ -20,11 +20,11 @@ use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
 
 #[cfg(feature = "fetch")]
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::metrics;
+use crate::background::abort_on_drop::AbortOnDrop;
 use crate::security_events::builder::SecurityEventsBuilder;
 use crate::security_events::error::SecurityEventError;
 use crate::security_events::receiver::Receiver;
+use crate::telemetry::metrics;
 use crate::verifier::Verifier;
 
 /// Receives security event tokens (SETs, RFC 8417) of trusted transmitters, and revokes the tokens

@@ -6,8 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
-use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
 use crate::status::introspection::{IntrospectionStatus, IntrospectionSuspended};
+use crate::status::revocation::{RevocationSourceStatus, RevocationStatus};
 use crate::status::status_list::StatusListStatus;
 use crate::status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;

@@ -1,6 +1,7 @@
 //! The status of a verifier for operators: its keys, their age and the results of the fetches.
 
 pub(crate) mod introspection;
+pub(crate) mod revocation;
 pub(crate) mod status_list;
 
 use std::time::{Duration, SystemTime};
@@ -8,14 +9,14 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::cache::entry::Usage;
-use crate::error::causes::with_causes;
 use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::keys::verifying_key;
-use crate::revocation::status::RevocationStatus;
 use crate::status::introspection::IntrospectionStatus;
+use crate::status::revocation::RevocationStatus;
 use crate::status::status_list::StatusListStatus;
+use crate::telemetry::causes::with_causes;
 use crate::token::key_name::UsedName;
 
 /// A snapshot of a verifier's state, for a readiness probe or a dashboard.

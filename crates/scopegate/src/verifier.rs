@@ -37,10 +37,10 @@ use crate::cache::key_ref::KeyRef;
 use crate::certificate::CertificatePolicy;
 use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
 use crate::claims::Claims;
+use crate::config_error::ConfigError;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::keys::fetched::OverdueKeys;
 use crate::revocation::Revocations;
 use crate::revocation::issuers::TrustedIssuers;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::checks::lifetime::ValidTimes;
 use crate::claims::Claims;
-use crate::sharded_arc::{SHARD_SIZE, shard_index};
+use crate::claims::sharded_arc::{SHARD_SIZE, shard_index};
 
 /// Number of threads that can hit the same token without contention on a reference count. Each
 /// costs an allocation when a token is inserted.

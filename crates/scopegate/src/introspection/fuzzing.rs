@@ -7,7 +7,7 @@ use http::StatusCode;
 use scopegate_proto::sent_secrets::SentSecrets;
 use zeroize::Zeroizing;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::introspection::endpoint::Received;
 use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::outcome::Outcome;

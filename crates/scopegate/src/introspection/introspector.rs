@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use crate::cache::entry::Entry;
 use crate::cache::{Cache, Insert, slots};
 use crate::claims::Claims;
-use crate::error::causes::with_causes;
 use crate::introspection::accepted::AcceptedTokens;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::call::{Call, Waiting};
@@ -35,9 +34,10 @@ use crate::introspection::origin::Origin;
 use crate::introspection::outcome::Outcome;
 use crate::introspection::response::MAX_BODY;
 use crate::introspection::schedule::{MAX_CALLS, Schedule, Step, Ticket};
-use crate::metrics;
-use crate::metrics::issuer_label::IssuerLabel;
 use crate::status::introspection::IntrospectionStatus;
+use crate::telemetry::causes::with_causes;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
 
 /// Bytes of the cached results: 4 KiB for each. Every four have room for the largest response, so

@@ -4,7 +4,7 @@ use scopegate_proto::url::{FetchUrl, redacted};
 
 use super::Issuer;
 use super::key_config::KeyConfig;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::keys::fetch::authorization::FetchAuthorization;
 
 /// Names the setting that allows the URL.

@@ -6,7 +6,7 @@ use super::Issuer;
 use crate::checks::audience::{AllowList, ServiceAccountRule};
 use crate::checks::kind::{ClaimValue, Expect, RequiredClaim, TypeRule};
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 impl Issuer {
     /// Also reads scopes from this claim.

@@ -2,8 +2,6 @@
 //!
 //! The schedule decides, the background task fetches, and requests reach both through the handle.
 
-pub(crate) mod abort_on_drop;
-pub(crate) mod catch_panic;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod outcome;

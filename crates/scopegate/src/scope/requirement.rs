@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use scopegate_proto::scope::{Scope, Scopes};
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::{CompiledRequirement, ScopeInterner, ScopeMask, Test};
 use crate::scope::mask::BitSet;

@@ -7,7 +7,7 @@ use crate::checks::audience::{
     AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
 };
 use crate::checks::kind::TypeRule;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::authorization::FetchAuthorization;

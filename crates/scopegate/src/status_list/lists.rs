@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Level;
 
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::background::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::permits::LastFetch;
 use crate::keys::refresh::reader::Reader;
 use crate::status::status_list::StatusListStatus;

@@ -18,12 +18,12 @@ use crate::cache::{Cache, slots};
 #[cfg(feature = "http")]
 use crate::certificate::ClientCertificates;
 use crate::claims::Claims;
+use crate::config_error::ConfigError;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
-use crate::denied::Denied;
 #[cfg(feature = "http")]
 use crate::dpop::Dpop;
-use crate::error::config::ConfigError;
+use crate::error::denied::Denied;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;

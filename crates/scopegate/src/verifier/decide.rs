@@ -3,7 +3,7 @@
 use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::verifier::Verifier;
 use crate::verifier::outcome::Rejected;
 

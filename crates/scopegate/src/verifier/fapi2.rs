@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use crate::certificate::ClientCertificates;
+use crate::config_error::ConfigError;
 use crate::dpop::Dpop;
-use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::token::algorithm::Algorithm;
 

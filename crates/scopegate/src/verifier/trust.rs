@@ -28,10 +28,13 @@ use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
 #[cfg(feature = "fetch")]
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::background::catch_panic::ignore_panic;
+#[cfg(feature = "fetch")]
 use crate::checks::lifetime::Lifetime;
+use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
@@ -39,13 +42,10 @@ use crate::issuer::issuers::Issuers;
 use crate::issuer::opaque::{Marks, check_marks};
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
-#[cfg(feature = "fetch")]
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::keys::refresh::catch_panic::ignore_panic;
 use crate::keys::standing::Standing;
-use crate::metrics;
-use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::outcome::Undecided;

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::causes::with_causes;
 use crate::introspection::circuit::{Cause, Change, Evidence};
 use crate::introspection::failure::Failure;
 use crate::introspection::introspector::Introspector;
-use crate::log_limit::LogLimit;
-use crate::metrics;
+use crate::telemetry::causes::with_causes;
+use crate::telemetry::log_limit::LogLimit;
+use crate::telemetry::metrics;
 
 /// The limits: one event of each kind in 10 s. An event about a token must not hide an event about
 /// the credentials of this API.

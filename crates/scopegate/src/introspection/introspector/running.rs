@@ -7,6 +7,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
+use crate::background::catch_panic::catch_panic;
 use crate::introspection::call::Call;
 use crate::introspection::circuit::Role;
 use crate::introspection::failure::Failure;
@@ -15,7 +16,6 @@ use crate::introspection::judgement::Unaccepted;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::response::Statement;
 use crate::introspection::schedule::Ticket;
-use crate::keys::refresh::catch_panic::catch_panic;
 use crate::token::numeric_date::NumericDate;
 
 /// A call that runs. A drop before its end means that its runtime has ended.

@@ -34,9 +34,9 @@ use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
 use crate::keys::fetch::transport::{Transport, TransportConfig};
-use crate::metrics::issuer_label::IssuerLabel;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);

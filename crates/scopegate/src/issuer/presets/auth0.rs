@@ -5,7 +5,7 @@ use scopegate_proto::url::{SecureUrl, redacted};
 use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::policy::Tenancy;
 use crate::issuer::{Issuer, IssuerWithoutAudience};

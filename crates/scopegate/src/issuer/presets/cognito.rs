@@ -4,7 +4,7 @@ use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
 use crate::issuer::policy::Tenancy;

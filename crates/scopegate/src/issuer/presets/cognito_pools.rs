@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use scopegate_proto::url::redacted;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::issuers::Issuers;
 use crate::issuer::{Issuer, IssuerWithoutAudience};
 use crate::tenants::Tenants;

@@ -6,7 +6,7 @@ use crate::checks::audience::{MissingAudience, ServiceAccountRule};
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::policy::Tenancy;
 use crate::issuer::{Issuer, IssuerWithoutAudience};

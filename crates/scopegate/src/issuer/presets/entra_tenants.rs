@@ -2,7 +2,7 @@
 
 use scopegate_proto::url::redacted;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::policy::Tenancy;
 use crate::issuer::presets::entra::{LOGIN, V2_HOSTS, entra, sts_of};
 use crate::issuer::{Issuer, IssuerWithoutAudience};

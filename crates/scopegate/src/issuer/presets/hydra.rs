@@ -2,7 +2,7 @@
 
 use crate::checks::audience::EmptyAudience;
 use crate::checks::kind::{ClaimRule, Expect};
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::identifier;
 use crate::issuer::{Issuer, IssuerWithoutAudience};

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::jwk::JwkSet;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::{Issuer, IssuerWithoutAudience};
 
 impl Issuer {

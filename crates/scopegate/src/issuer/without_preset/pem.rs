@@ -1,6 +1,6 @@
 //! An issuer with static keys in PEM.
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::only_compared;
 use crate::issuer::{Issuer, IssuerWithoutAudience};

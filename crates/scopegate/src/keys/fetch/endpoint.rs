@@ -12,7 +12,7 @@ use scopegate_proto::url::FetchUrl;
 
 use tokio::time::Instant;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
 use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
 use crate::keys::fetch::transport::Transport;

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use tokio::runtime::Handle;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::fetch::transport::Transport;
 use crate::keys::refresh::error::Failure;

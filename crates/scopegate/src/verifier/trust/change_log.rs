@@ -9,8 +9,8 @@ use scopegate_proto::excerpt::Excerpt;
 use tracing::Level;
 
 #[cfg(feature = "fetch")]
-use crate::log_limit::{IssuerLogLimit, LogLimit};
-use crate::metrics;
+use crate::telemetry::log_limit::{IssuerLogLimit, LogLimit};
+use crate::telemetry::metrics;
 
 /// Records a call of `Verifier::trust` that has an effect.
 pub(super) fn trusted(issuer: &str, is_new: bool) {

@@ -9,7 +9,8 @@ use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
-use crate::error::config::ConfigError;
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::config_error::ConfigError;
 use crate::introspection::Introspection;
 use crate::introspection::introspector::{Caller, Introspector};
 use crate::introspection::signed::ResponseSigner;
@@ -20,15 +21,14 @@ use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
 use crate::keys::fetch::endpoint::{JwksEndpoint, http_client};
 use crate::keys::fetch::transport::Transport;
 use crate::keys::fetched::FetchedKeys;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::permits::FetchPermits;
 use crate::keys::refresh::schedule::RefreshConfig;
 use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
 use crate::keys::users::{Use, Users};
-use crate::log_limit::IssuerLogLimit;
-use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::task::ListClient;
+use crate::telemetry::log_limit::IssuerLogLimit;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::token::algorithm::Algorithm;
 
 /// Starts a source's task for the first issuer that uses it. The task ends with the last such

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 #[cfg(feature = "fetch")]
 use crate::checks::audience::{AllowList, AudiencePolicy};
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::introspection::Introspection;
 #[cfg(feature = "fetch")]
@@ -27,12 +27,12 @@ use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
 use crate::keys::users::Use;
-use crate::log_limit::IssuerLogLimit;
-use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 #[cfg(feature = "fetch")]
 use crate::status_list::lists::Lists;
 #[cfg(feature = "fetch")]
 use crate::status_list::task::Signer;
+use crate::telemetry::log_limit::IssuerLogLimit;
+use crate::telemetry::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 #[cfg(feature = "fetch")]
 use crate::token::numeric_date::NumericDate;
 #[cfg(feature = "http")]

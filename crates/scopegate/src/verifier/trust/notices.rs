@@ -12,8 +12,8 @@ use tracing::Level;
 use crate::issuer::Issuer;
 use crate::keys::Keys;
 use crate::keys::set::KeySet;
-use crate::log_limit::IssuerLogLimit;
-use crate::metrics::issuer_label::IssuerLabel;
+use crate::telemetry::log_limit::IssuerLogLimit;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 
 /// The events about an issuer that is new or has changed.
 pub(crate) struct Notices {

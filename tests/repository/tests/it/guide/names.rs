@@ -87,8 +87,8 @@ fn errors_on_provider_pages_exist() {
 fn metrics_and_log_messages_exist() {
     let page = read("docs/guide/operating.md");
     let sources = [
-        "metrics.rs",
-        "metrics/keys_in_use.rs",
+        "telemetry/metrics.rs",
+        "telemetry/metrics/keys_in_use.rs",
         "keys/refresh/task.rs",
         "keys/set.rs",
         "verifier/hooks.rs",

@@ -8,10 +8,10 @@ use scopegate_proto::excerpt::Excerpt;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{timeout, timeout_at};
 
-use crate::error::causes::with_causes;
+use crate::background::catch_panic::catch_panic;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Resolve;
-use crate::keys::refresh::catch_panic::catch_panic;
+use crate::telemetry::causes::with_causes;
 use crate::verifier::trust::resolver::budget::Cause;
 use crate::verifier::trust::resolver::{Resolver, Returned};
 

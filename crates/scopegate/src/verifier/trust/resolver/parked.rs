@@ -45,8 +45,8 @@ impl Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::background::abort_on_drop::AbortOnDrop;
     use crate::keys::fetched::FetchedKeys;
-    use crate::keys::refresh::abort_on_drop::AbortOnDrop;
     use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 
     fn source() -> Arc<KeySource> {

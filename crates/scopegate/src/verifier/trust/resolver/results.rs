@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::background::catch_panic::ignore_panic;
 use crate::issuer::Issuer;
-use crate::keys::refresh::catch_panic::ignore_panic;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::trust::change_log::Change;
 use crate::verifier::trust::member::Member;

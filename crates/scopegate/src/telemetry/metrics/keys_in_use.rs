@@ -11,7 +11,7 @@ use std::time::SystemTime;
 #[cfg(feature = "metrics")]
 use std::time::UNIX_EPOCH;
 
-use crate::metrics::issuer_label::IssuerLabel;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 
 /// The number of issuers of this process that have each label. A recorder is the process's too, so
 /// several verifiers share a gauge.

@@ -14,8 +14,8 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::Error;
 #[cfg(feature = "fetch")]
-use crate::metrics::issuer_label::IssuerLabel;
-use crate::metrics::issuer_label::LabelledIssuers;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
+use crate::telemetry::metrics::issuer_label::LabelledIssuers;
 
 /// Counts a verification that accepts a token.
 pub(crate) fn accepted() {

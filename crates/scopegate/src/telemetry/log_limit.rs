@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Level;
 
-use crate::metrics::issuer_label::IssuerLabel;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 
 /// The time in which events are counted.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn reserved_codes_match_table_of_decisions() {
-        let table = include_str!("decision.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let table = include_str!("../decision.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
         let listed: Vec<&str> = table.filter_map(|row| row.split('`').next()).collect();
         assert!(listed.contains(&"denied"));
         let others: Vec<&str> = listed.into_iter().filter(|code| *code != "denied").collect();

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::revocation::source::RevocationSource;
-
 /// The state of the revocations of a verifier. Get one from
 /// [`Status::revocations`](crate::Status::revocations) or
 /// [`Revocations::status`](crate::Revocations::status).
@@ -61,26 +59,4 @@ pub struct RevocationSourceStatus {
     /// How many polled security events wait for a key that the transmitter does not publish. Their
     /// revocations are missing. 0 for other sources.
     pub held: usize,
-}
-
-impl RevocationSourceStatus {
-    pub(super) fn new(source: &RevocationSource) -> Self {
-        let feed = source.state.feed().clone();
-        let untrusted = source.untrusted();
-        Self {
-            name: source.name().to_owned(),
-            entries: source.shared.store.len_of(source.state.id),
-            synced_at: feed.synced_at.map(|(_, at)| at),
-            age: feed.synced_at.map(|(at, _)| at.elapsed()),
-            max_feed_age: feed.max_age,
-            last_failure: feed.last_failure,
-            degraded: feed.degraded,
-            malformed: feed.malformed.0,
-            malformed_lines: feed.malformed.1,
-            untrusted: untrusted.entries,
-            untrusted_issuers: untrusted.names,
-            incomplete: source.is_incomplete(),
-            held: feed.held,
-        }
-    }
 }
