@@ -11,6 +11,8 @@ use scopegate_proto::jws::CompactJws;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::checks::form;
+use crate::checks::header::Header;
 use crate::checks::kind::TypeRule;
 use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
@@ -18,9 +20,7 @@ use crate::introspection::failure::Failure;
 use crate::introspection::response::MAX_BODY;
 use crate::introspection::unsigned::Unsigned;
 use crate::keys::issuer_keys::IssuerKeys;
-use crate::token;
 use crate::token::algorithm::Algorithm;
-use crate::token::header::Header;
 use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
 
@@ -50,7 +50,7 @@ impl ResponseSigner {
         clock: &dyn Clock,
         deadline: Instant,
     ) -> Result<SignedResponse, Unsigned> {
-        let parts = token::split_document(body, MAX_BODY)?;
+        let parts = form::split_document(body, MAX_BODY)?;
         let header = Header::parse(parts.header())?;
         TypeRule::IntrospectionResponse.check(header.typ.as_deref())?;
         let algorithm = header.algorithm;
@@ -72,7 +72,7 @@ impl ResponseSigner {
         response: &'r SignedResponse,
         now: NumericDate,
     ) -> Result<JsonObject<'r>, Failure> {
-        let payload = token::read_payload(&response.0).map_err(Unsigned::Token)?;
+        let payload = form::read_payload(&response.0).map_err(Unsigned::Token)?;
         self.check_claims(&payload, now)?;
         let members = payload.get("token_introspection");
         let read = members.map(|members| JsonObject::from_text(members.get()).map_err(Failure::Json));

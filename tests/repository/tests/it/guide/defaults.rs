@@ -19,7 +19,7 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
-    ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
+    ("size of a token | 16 KiB", "scopegate/src/checks/form.rs", "MAX_LENGTH: usize = 16 * 1024"),
     ("members of a JSON object | 256", "scopegate-proto/src/json.rs", "MAX_MEMBERS: usize = 256"),
     ("scopes in `implied_scopes` | 256", "scopegate/src/scope/mask.rs", "MAX_SCOPES: usize = 256"),
     (
