@@ -48,10 +48,3 @@ impl<B: Basis> Entry<B> {
         size_of::<Self>() + self.claims().weight() + self.basis.weight() + SHARDS * SHARD_SIZE
     }
 }
-
-/// The number of cached tokens, and the bytes that they count for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) entries: usize,
-    pub(crate) bytes: usize,
-}

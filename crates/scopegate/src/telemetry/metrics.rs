@@ -12,7 +12,6 @@ use std::time::SystemTime;
 #[cfg(feature = "metrics")]
 use std::time::UNIX_EPOCH;
 
-use crate::error::Error;
 #[cfg(feature = "fetch")]
 use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::telemetry::metrics::issuer_label::LabelledIssuers;
@@ -23,18 +22,23 @@ pub(crate) fn accepted() {
     metrics::counter!("scopegate_verifications_total", "outcome" => "accepted").increment(1);
 }
 
-/// Counts a verification that accepts no token, and an unknown key if that is its error.
-pub(crate) fn rejected(error: &Error, issuers: &LabelledIssuers) {
+/// Counts a verification that accepts no token, with the code of its error.
+pub(crate) fn rejected(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_verifications_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
+/// Counts a token whose issuer does not publish its key.
+pub(crate) fn unknown_key(issuer: &str, issuers: &LabelledIssuers) {
     #[cfg(feature = "metrics")]
     {
-        metrics::counter!("scopegate_verifications_total", "outcome" => error.kind().as_str()).increment(1);
-        if let Error::UnknownKey { issuer, .. } = error {
-            let issuer = issuers.label(issuer).as_str().to_owned();
-            metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer).increment(1);
-        }
+        let issuer = issuers.label(issuer).as_str().to_owned();
+        metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (error, issuers);
+    let _ = (issuer, issuers);
 }
 
 /// Counts a decision about a request.
