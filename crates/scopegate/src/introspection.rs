@@ -23,6 +23,7 @@ mod rejected;
 mod response;
 mod schedule;
 pub(crate) mod signed;
+mod tally;
 mod tokeninfo;
 mod unsigned;
 

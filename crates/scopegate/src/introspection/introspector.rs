@@ -259,7 +259,7 @@ impl Introspector {
         let busy_until = failure.as_ref().and_then(Failure::requested_wait).map(|wait| now + wait);
         let mut schedule = self.schedule();
         let change = schedule.end(digest, running.ticket, &outcome, evidence, now);
-        let forgotten = schedule.record(evidence, cause, busy_until);
+        let forgotten = schedule.tally.record(evidence, cause, busy_until);
         drop(schedule);
         drop(forgotten);
         running.call.settle(outcome);
