@@ -1,5 +1,6 @@
-//! A bounded cache of verified tokens. [`Cache::find`] explains why a hit is as safe as a
-//! verification.
+//! The token cache: was a token verified before, and does that still hold?
+//!
+//! [`Cache::find`] explains why a hit is as safe as a verification.
 
 pub(crate) mod entry;
 pub(crate) mod key_ref;

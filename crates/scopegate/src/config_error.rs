@@ -1,4 +1,4 @@
-//! Errors of a configuration.
+//! Errors of a configuration: why can a verifier not be built?
 
 use std::fmt;
 use std::ops::RangeInclusive;

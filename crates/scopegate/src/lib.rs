@@ -154,42 +154,50 @@
 //!   feeds add.
 #![forbid(unsafe_code)]
 
+// What does a service call?
 pub mod middleware;
-
-mod security_events;
-mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
+mod security_events;
+mod verifier;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
+
+// Whose tokens are trusted, and what have their issuers said about them since?
 mod issuer;
-mod tenants;
-mod status;
-mod explain;
 #[cfg(feature = "fetch")]
 mod introspection;
-mod cache;
-mod revocation;
 #[cfg(feature = "fetch")]
 mod status_list;
+mod revocation;
+mod cache;
+
+// What was decided, and what is shown of it?
 #[cfg(feature = "http")]
 mod decision;
+mod explain;
+#[cfg(feature = "serde")]
+mod serialize;
+
+// What does a token say, who presents it, and is it acceptable?
 mod claims;
 mod checks;
 #[cfg_attr(not(feature = "http"), allow(dead_code, unreachable_pub, reason = "only requests have proofs"))]
 mod dpop;
 #[cfg(feature = "http")]
 mod certificate;
+mod error;
+
+// What do all of these share? Nothing below knows about tokens that are verified.
+mod status;
 mod keys;
+mod tenants;
 mod scope;
 mod token;
-#[cfg(feature = "serde")]
-mod serialize;
 mod resource_identifier;
-mod error;
 mod config_error;
-mod background;
 mod telemetry;
+mod background;
 
 /// The code of this crate's README compiles.
 #[cfg(all(doctest, feature = "fetch"))]

@@ -1,4 +1,4 @@
-//! The resource identifier of an API, and the URL of its metadata.
+//! The resource identifier of an API: what is its name, and where is its metadata (RFC 9728)?
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,6 @@
-//! Was a valid token revoked? Sources add and withdraw entries, verifiers look them up at each use
-//! of a token.
+//! Revocation: was a valid token revoked?
+//!
+//! Sources add and withdraw entries. Verifiers look them up at each use of a token.
 
 pub(crate) mod checked;
 pub(crate) mod digest;

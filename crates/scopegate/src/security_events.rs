@@ -1,5 +1,6 @@
-//! Which tokens does an issuer revoke? Security event tokens (RFC 8417) that are verified as tokens
-//! are, and become revocations.
+//! Security events (RFC 8417): which tokens does an issuer revoke?
+//!
+//! They are tokens themselves. They are verified as tokens are, and become revocations.
 
 pub(crate) mod builder;
 pub(crate) mod error;

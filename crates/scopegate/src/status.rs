@@ -1,4 +1,4 @@
-//! The status of a verifier for operators: its keys, their age and the results of the fetches.
+//! The status of a verifier: what can operators see of its keys, its lists and its cache?
 
 pub(crate) mod cache;
 pub(crate) mod introspection;

@@ -1,4 +1,4 @@
-//! The vocabulary of tokens: how are algorithms, keys and times named in them?
+//! Tokens: by which names do they call algorithms, keys and times?
 
 pub(crate) mod algorithm;
 pub(crate) mod key_name;
