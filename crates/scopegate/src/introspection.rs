@@ -35,13 +35,13 @@ use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 use scopegate_proto::url::SecureUrl;
 
 use crate::config_error::ConfigError;
+use crate::fetch::authorization::FetchAuthorization;
+use crate::fetch::transport::Transport;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{Caller, Introspector, Settings};
 use crate::introspection::signed::ResponseSigner;
-use crate::keys::fetch::authorization::FetchAuthorization;
-use crate::keys::fetch::transport::Transport;
 
 /// The introspection endpoint of an issuer, and the credentials of this API. Pass it to
 /// [`Issuer::opaque`](crate::Issuer::opaque) for opaque tokens, or to

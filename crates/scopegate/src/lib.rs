@@ -195,6 +195,8 @@ mod tenants;
 mod scope;
 mod token;
 mod resource_identifier;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod config_error;
 mod telemetry;
 mod background;
@@ -241,12 +243,12 @@ pub use error::kind::ErrorKind;
 pub use explain::key_set::{ExplainedKey, explain_jwks};
 pub use explain::{Check, CheckOutcome, Explanation};
 #[cfg(feature = "fetch")]
+pub use fetch::authorization::FetchAuthorization;
+#[cfg(feature = "fetch")]
 pub use introspection::Introspection;
 #[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
-#[cfg(feature = "fetch")]
-pub use keys::fetch::authorization::FetchAuthorization;
 pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use revocation::error::RevocationError;

@@ -11,10 +11,10 @@ use scopegate_proto::http::HttpError;
 use scopegate_proto::json::JsonError;
 
 use crate::error::Error;
+use crate::fetch::authorization::AuthorizationError;
 use crate::introspection::circuit::{Cause, Evidence, whole_seconds};
 use crate::introspection::outcome::Outcome;
 use crate::introspection::unsigned::Unsigned;
-use crate::keys::fetch::authorization::AuthorizationError;
 
 /// Maximum of a server's `Retry-After`, so that a misconfigured server cannot turn callers away for
 /// a day.
@@ -163,7 +163,7 @@ mod tests {
     use scopegate_proto::jws::Part;
 
     use super::*;
-    use crate::keys::fetch::authorization::FileError;
+    use crate::fetch::authorization::FileError;
 
     fn status(code: u16, seconds: Option<u64>) -> Failure {
         let status = StatusCode::from_u16(code).unwrap();

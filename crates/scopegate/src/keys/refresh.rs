@@ -6,8 +6,6 @@ pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod outcome;
 #[cfg(feature = "fetch")]
-pub(crate) mod permits;
-#[cfg(feature = "fetch")]
 pub(crate) mod reader;
 pub(crate) mod schedule;
 #[cfg(feature = "fetch")]

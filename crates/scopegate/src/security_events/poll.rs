@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::background::abort_on_drop::AbortOnDrop;
 use crate::config_error::ConfigError;
-use crate::keys::fetch::authorization::FetchAuthorization;
+use crate::fetch::authorization::FetchAuthorization;
 use crate::revocation::freshness::check_max_feed_age;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::poll::exchange::PollEndpoint;

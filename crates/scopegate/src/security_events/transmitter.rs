@@ -8,9 +8,9 @@ use crate::checks::audience::{
 };
 use crate::checks::kind::TypeRule;
 use crate::config_error::ConfigError;
-use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
-use crate::keys::fetch::authorization::FetchAuthorization;
+use crate::fetch::authorization::FetchAuthorization;
+use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::security_events::poll::Polling;
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::Level;
 
 use crate::background::abort_on_drop::AbortOnDrop;
-use crate::keys::refresh::permits::LastFetch;
+use crate::fetch::permits::LastFetch;
 use crate::keys::refresh::reader::Reader;
 use crate::status::status_list::StatusListStatus;
 use crate::status_list::ListRules;

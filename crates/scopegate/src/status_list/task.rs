@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout};
 use tracing::Level;
 
 use crate::background::catch_panic::{catch_panic, ignore_panic};
-use crate::keys::fetch::transport::Transport;
+use crate::fetch::permits::{FetchPermits, LastFetch};
+use crate::fetch::transport::Transport;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::handle::KeyWatcher;
-use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::KeySet;

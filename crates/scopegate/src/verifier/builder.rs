@@ -24,12 +24,12 @@ use crate::decision::Decision;
 #[cfg(feature = "http")]
 use crate::dpop::Dpop;
 use crate::error::denied::Denied;
+#[cfg(feature = "fetch")]
+use crate::fetch::transport::TransportConfig;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
-#[cfg(feature = "fetch")]
-use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::revocation::Revocations;
 use crate::verifier::Verifier;

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::claims::{Claims, Lookups, Named};
+use crate::fetch::transport::{Transport, TransportConfig};
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
@@ -33,7 +34,6 @@ use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::origin::Origin;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
-use crate::keys::fetch::transport::{Transport, TransportConfig};
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::telemetry::metrics::issuer_label::IssuerLabel;

@@ -8,8 +8,8 @@ use scopegate_proto::client_auth::{Authenticator, ClientAuthentication, PrivateK
 use tokio::runtime::Handle;
 
 use super::fixture::{Behavior, Fixture, LIFETIMES, Received, Server};
+use crate::fetch::authorization::FetchAuthorization;
 use crate::introspection::endpoint::Credentials;
-use crate::keys::fetch::authorization::FetchAuthorization;
 
 async fn sent(credentials: Credentials) -> Received {
     let server = Server::start().await;

@@ -9,11 +9,11 @@ use tokio::time::{Instant, timeout};
 use tracing::Level;
 
 use crate::background::catch_panic::{catch_panic, ignore_panic};
-use crate::keys::fetch::document::Fetched;
-use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::fetch::document::Fetched;
+use crate::fetch::permits::{FetchPermits, LastFetch};
+use crate::keys::endpoint::JwksEndpoint;
 use crate::keys::fetched::{FetchedKeys, Withdrawal};
 use crate::keys::refresh::error::{Failure, RefreshError};
-use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};

@@ -7,8 +7,8 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 
 use crate::config_error::ConfigError;
+use crate::fetch::transport::Transport;
 use crate::issuer::trusted::TrustedIssuer;
-use crate::keys::fetch::transport::Transport;
 use crate::keys::refresh::error::Failure;
 use crate::keys::set::JwksError;
 use crate::verifier::Verifier;

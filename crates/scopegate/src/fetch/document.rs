@@ -9,7 +9,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderValue, IF_N
 use scopegate_proto::http::{HttpClient, HttpError};
 use scopegate_proto::url::FetchUrl;
 
-use crate::keys::fetch::cache_control;
+use crate::fetch::cache_control;
 
 /// Maximum length of a document in bytes. A hundred RSA-4096 keys with certificate chains fit.
 const MAX_BODY: usize = 256 * 1024;

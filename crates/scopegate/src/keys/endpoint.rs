@@ -13,9 +13,9 @@ use scopegate_proto::url::FetchUrl;
 use tokio::time::Instant;
 
 use crate::config_error::ConfigError;
-use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
-use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
-use crate::keys::fetch::transport::Transport;
+use crate::fetch::authorization::{AuthorizationError, FetchAuthorization};
+use crate::fetch::document::{self, FetchError, Fetched, Response};
+use crate::fetch::transport::Transport;
 
 /// A working discovered URL is used for this long. Issuers rarely move their keys.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);

@@ -1,4 +1,4 @@
-//! Credentials for a protected key set. `endpoint.rs` decides which requests carry them.
+//! Credentials for a protected key set. `keys/endpoint.rs` decides which requests carry them.
 
 use std::error::Error;
 use std::fmt;
