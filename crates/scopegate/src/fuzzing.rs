@@ -9,7 +9,7 @@ use scopegate_proto::url::issuer_identifier;
 
 use crate::config_error::ConfigError;
 pub use crate::introspection::fuzzing::{Judged, Response as IntrospectionResponse};
-use crate::introspection::judgement::Rules;
+use crate::introspection::responses::judgement::Rules;
 use crate::issuer::Issuer;
 use crate::keys::set::KeySet;
 use crate::revocation::line;

@@ -8,9 +8,9 @@ use scopegate_proto::sent_secrets::SentSecrets;
 use zeroize::Zeroizing;
 
 use crate::introspection::endpoint::Received;
-use crate::introspection::judgement::{Rules, Unaccepted};
-use crate::introspection::outcome::Outcome;
-use crate::introspection::response::Statement;
+use crate::introspection::responses::judgement::{Rules, Unaccepted};
+use crate::introspection::responses::outcome::Outcome;
+use crate::introspection::responses::statement::Statement;
 use crate::token::numeric_date::NumericDate;
 
 /// A response as an endpoint may send it.
@@ -45,7 +45,7 @@ impl Response<'_> {
             secrets: SentSecrets::default(),
         };
         let received = if self.is_tokeninfo { received.of_tokeninfo() } else { Ok(received) };
-        let failed = |failure: crate::introspection::failure::Failure| match failure.outcome() {
+        let failed = |failure: crate::introspection::responses::failure::Failure| match failure.outcome() {
             Outcome::Misconfigured => Judged::Misconfigured(failure.to_string()),
             _ => Judged::Undecided(failure.to_string()),
         };

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::introspection::circuit::{Cause, Change, Evidence};
-use crate::introspection::failure::Failure;
+use crate::introspection::calls::circuit::{Cause, Change, Evidence};
 use crate::introspection::introspector::Introspector;
+use crate::introspection::responses::failure::Failure;
 use crate::telemetry::causes::with_causes;
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;

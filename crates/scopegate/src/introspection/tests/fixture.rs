@@ -23,16 +23,16 @@ use tokio::time::Instant;
 
 use crate::claims::{Claims, Lookups, Named};
 use crate::fetch::transport::{Transport, TransportConfig};
-use crate::introspection::budget::UnseenTokens;
+use crate::introspection::calls::budget::UnseenTokens;
+use crate::introspection::calls::origin::Origin;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{
     Caller, Introspected, Introspector, Judge, PendingIntrospection, Settings,
 };
-use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
-use crate::introspection::origin::Origin;
-use crate::introspection::outcome::{Outcome, Rejection};
+use crate::introspection::responses::judgement::{Rules, Unaccepted};
+use crate::introspection::responses::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;

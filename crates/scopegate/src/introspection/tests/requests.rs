@@ -112,7 +112,7 @@ async fn claims_hold_a_digest_in_place_of_the_token() {
     fixture.ask("valid-token-of-a-user").await;
     let introspected = fixture.look_up("valid-token-of-a-user");
     let crate::introspection::introspector::Introspected::Settled(
-        crate::introspection::outcome::Outcome::Active(claims),
+        crate::introspection::responses::outcome::Outcome::Active(claims),
     ) = introspected
     else {
         panic!("the token is cached")

@@ -16,7 +16,7 @@ use crate::fetch::permits::FetchPermits;
 use crate::fetch::transport::Transport;
 use crate::introspection::Introspection;
 use crate::introspection::introspector::{Caller, Introspector};
-use crate::introspection::signed::ResponseSigner;
+use crate::introspection::responses::signed::ResponseSigner;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::trusted::TrustedIssuer;

@@ -12,7 +12,7 @@ use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::introspection::Introspection;
 #[cfg(feature = "fetch")]
-use crate::introspection::signed::ResponseSigner;
+use crate::introspection::responses::signed::ResponseSigner;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 #[cfg(feature = "fetch")]

@@ -98,8 +98,16 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     ("`Issuers::timeout` | 5 s", "scopegate/src/issuer/issuers.rs", "timeout: Duration::from_secs(5)"),
     ("max_calls` | 32", "scopegate/src/issuer/issuers.rs", "max_calls: 32"),
-    ("wait for a call | 1,024", "scopegate/src/verifier/trust/resolver/budget.rs", "MAX_QUEUED: usize = 1_024"),
-    ("remembered | 10,000", "scopegate/src/verifier/trust/resolver/answers.rs", "MAX_ANSWERS: usize = 10_000"),
+    (
+        "wait for a call | 1,024",
+        "scopegate/src/verifier/trust/resolver/budget.rs",
+        "MAX_QUEUED: usize = 1_024",
+    ),
+    (
+        "remembered | 10,000",
+        "scopegate/src/verifier/trust/resolver/answers.rs",
+        "MAX_ANSWERS: usize = 10_000",
+    ),
     (
         "failed call | 2 s",
         "scopegate/src/verifier/trust/resolver/answers.rs",
@@ -128,7 +136,11 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "MAX_WAITING_PER_KEY: usize = 1_024",
     ),
     ("`cache_capacity` | 4,096 tokens", "scopegate/src/verifier/builder.rs", "cache_entries: 4_096"),
-    ("`cache_bytes` | 4 KiB", "scopegate/src/verifier/builder/assemble.rs", "BYTES_PER_ENTRY: usize = 4 * 1024"),
+    (
+        "`cache_bytes` | 4 KiB",
+        "scopegate/src/verifier/builder/assemble.rs",
+        "BYTES_PER_ENTRY: usize = 4 * 1024",
+    ),
     ("cached token | 4 KiB", "scopegate/src/cache.rs", "MAX_TOKEN_LEN: usize = 4 * 1024"),
     ("metadata of an API | 256", "scopegate-axum/src/resource/description.rs", "MAX_SCOPES: usize = 256"),
     ("80 characters, 256 of identifiers", "scopegate-proto/src/excerpt.rs", "IDENTIFIER_LIMIT: usize = 256"),
@@ -248,12 +260,12 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "need no budget | 131,072 at least",
-        "scopegate/src/introspection/accepted.rs",
+        "scopegate/src/introspection/calls/accepted.rs",
         "GENERATION: usize = 131_072",
     ),
     (
         "wait for a place | 1,024 for known tokens",
-        "scopegate/src/introspection/schedule.rs",
+        "scopegate/src/introspection/calls/schedule.rs",
         "MAX_QUEUED: usize = 1_024",
     ),
     ("`Introspection::serve_stale` | off | 1 s–5 min", "scopegate/src/introspection.rs", "1 s to 5 min"),
@@ -271,18 +283,22 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("half of it to connect | 100 ms–10 s", "scopegate/src/introspection.rs", "100 ms to 10 s"),
     (
         "rejected token | 5 s, 1,024 tokens",
-        "scopegate/src/introspection/rejected.rs",
+        "scopegate/src/introspection/calls/rejected.rs",
         "REMEMBERED: Duration = Duration::from_secs(5)",
     ),
     (
         "opens after 5 failures, one probe in 2 s",
-        "scopegate/src/introspection/circuit.rs",
+        "scopegate/src/introspection/calls/circuit.rs",
         "PROBE_INTERVAL: Duration = Duration::from_secs(2)",
     ),
-    ("size of a response | 64 KiB", "scopegate/src/introspection/response.rs", "MAX_BODY: usize = 64 * 1024"),
+    (
+        "size of a response | 64 KiB",
+        "scopegate/src/introspection/responses/statement.rs",
+        "MAX_BODY: usize = 64 * 1024",
+    ),
     (
         "64 for known tokens, 64 for others",
-        "scopegate/src/introspection/schedule.rs",
+        "scopegate/src/introspection/calls/schedule.rs",
         "MAX_CALLS: usize = 64",
     ),
     (

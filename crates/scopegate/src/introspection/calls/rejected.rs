@@ -6,7 +6,7 @@ use std::time::Duration;
 use scopegate_proto::token_digest::TokenDigest;
 use tokio::time::Instant;
 
-use crate::introspection::outcome::Rejection;
+use crate::introspection::responses::outcome::Rejection;
 
 /// The time for which a rejected token is remembered. A token may become active later, because a
 /// replica of the authorization server has not seen it yet.
@@ -20,20 +20,20 @@ const FORGOTTEN_AT_ONCE: usize = 2;
 
 /// The tokens that were rejected last. They never take the place of an accepted token.
 #[derive(Default)]
-pub(super) struct RejectedTokens {
+pub(crate) struct RejectedTokens {
     by_digest: HashMap<TokenDigest, (Instant, Rejection)>,
     /// The oldest first. A token is here once for each time that it was rejected.
     order: VecDeque<(Instant, TokenDigest)>,
 }
 
 impl RejectedTokens {
-    pub(super) fn find(&mut self, digest: &TokenDigest, now: Instant) -> Option<Rejection> {
+    pub(crate) fn find(&mut self, digest: &TokenDigest, now: Instant) -> Option<Rejection> {
         self.forget_old(now);
         let (at, rejection) = self.by_digest.get(digest)?;
         is_remembered(*at, now).then(|| rejection.clone())
     }
 
-    pub(super) fn insert(&mut self, digest: TokenDigest, rejection: Rejection, now: Instant) {
+    pub(crate) fn insert(&mut self, digest: TokenDigest, rejection: Rejection, now: Instant) {
         self.forget_old(now);
         self.by_digest.insert(digest, (now, rejection));
         self.order.push_back((now, digest));

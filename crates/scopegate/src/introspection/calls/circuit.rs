@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// The breaker. While it is open, one call at a time probes the endpoint.
 #[derive(Default)]
-pub(super) struct Circuit {
+pub(crate) struct Circuit {
     /// Consecutive failures.
     failures: usize,
     /// Accepted tokens whose next calls decided nothing, without a success since. If there are many
@@ -43,7 +43,7 @@ struct ProbeAt {
 
 /// The reason of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// The endpoint does not respond, or not as an introspection endpoint.
     Outage,
     /// The endpoint rejects the credentials of this API.
@@ -52,7 +52,7 @@ pub(super) enum Cause {
 
 /// The evidence of a call about the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
+pub(crate) enum Evidence {
     /// It has decided about the token.
     Works,
     Fails(Cause),
@@ -64,7 +64,7 @@ pub(super) enum Evidence {
 
 /// The role of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Ordinary,
     /// It decides whether the circuit stays open.
     Probe,
@@ -72,15 +72,15 @@ pub(super) enum Role {
 
 /// A call that the open circuit prevents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Prevented {
-    pub(super) cause: Cause,
+pub(crate) struct Prevented {
+    pub(crate) cause: Cause,
     /// In whole seconds, at least one.
-    pub(super) retry_after: Duration,
+    pub(crate) retry_after: Duration,
 }
 
 /// A change of the circuit, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     None,
     Opened,
     Closed,
@@ -94,7 +94,7 @@ impl ProbeAt {
 
 impl Circuit {
     /// Returns the role of a call that begins now.
-    pub(super) fn role(&self, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
+    pub(crate) fn role(&self, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
         let Some(open) = &self.open else { return Ok(Role::Ordinary) };
         let wait = match open.probe_at {
             Some(probe_at) => {
@@ -110,17 +110,17 @@ impl Circuit {
     }
 
     /// Returns whether no ordinary call is made.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
     /// Returns the reason why the circuit is open.
-    pub(super) fn cause(&self) -> Option<Cause> {
+    pub(crate) fn cause(&self) -> Option<Cause> {
         self.open.as_ref().map(|open| open.cause)
     }
 
     /// Records the begin of a call with the role that [`role`](Self::role) returned.
-    pub(super) fn begin(&mut self, role: Role) {
+    pub(crate) fn begin(&mut self, role: Role) {
         if let (Role::Probe, Some(open)) = (role, &mut self.open) {
             open.probe_at = None;
         }
@@ -128,14 +128,14 @@ impl Circuit {
 
     /// Records that a call has decided about a token of another class. It closes the circuit if it
     /// began while the circuit was open.
-    pub(super) fn works_since(&mut self, begun_at: Instant) {
+    pub(crate) fn works_since(&mut self, begun_at: Instant) {
         if self.open.as_ref().is_none_or(|open| open.since < begun_at) {
             *self = Self::default();
         }
     }
 
     /// Records the end of a call. `accepted` is the token, if it was accepted before.
-    pub(super) fn end(
+    pub(crate) fn end(
         &mut self,
         role: Role,
         accepted: Option<&TokenDigest>,
@@ -198,7 +198,7 @@ impl Circuit {
 }
 
 /// Rounds up to whole seconds, at least one, for `Retry-After` (RFC 9110 §10.2.3).
-pub(super) fn whole_seconds(wait: Duration) -> Duration {
+pub(crate) fn whole_seconds(wait: Duration) -> Duration {
     let begun = u64::from(wait.subsec_nanos() > 0);
     Duration::from_secs(wait.as_secs().saturating_add(begun)).max(Duration::from_secs(1))
 }

@@ -12,9 +12,9 @@ use scopegate_proto::json::JsonError;
 
 use crate::error::Error;
 use crate::fetch::authorization::AuthorizationError;
-use crate::introspection::circuit::{Cause, Evidence, whole_seconds};
-use crate::introspection::outcome::Outcome;
-use crate::introspection::unsigned::Unsigned;
+use crate::introspection::calls::circuit::{Cause, Evidence, whole_seconds};
+use crate::introspection::responses::outcome::Outcome;
+use crate::introspection::responses::unsigned::Unsigned;
 
 /// Maximum of a server's `Retry-After`, so that a misconfigured server cannot turn callers away for
 /// a day.
@@ -63,7 +63,7 @@ impl From<Unsigned> for Failure {
 impl Failure {
     /// Returns the evidence that the circuit breaker counts. If the response may concern one token
     /// only, such tokens must not keep others out.
-    pub(super) fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         match self {
             Self::BadCredentials { .. } => Evidence::Fails(Cause::Credentials),
             Self::NoAssertion(error) if !error.is_transient() => Evidence::Fails(Cause::Credentials),
@@ -79,7 +79,7 @@ impl Failure {
         }
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self.evidence() {
             Evidence::Fails(Cause::Credentials) => Outcome::Misconfigured,
             _ => Outcome::Undecided { retry_after: self.retry_after() },
@@ -87,7 +87,7 @@ impl Failure {
     }
 
     /// Returns the time that the server asks for, while the circuit is open too.
-    pub(super) fn requested_wait(&self) -> Option<Duration> {
+    pub(crate) fn requested_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after: Some(requested), .. } => Some((*requested).min(MAX_RETRY_AFTER)),
             _ => None,

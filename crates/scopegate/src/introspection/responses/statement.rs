@@ -5,27 +5,27 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, is_null, string};
 use scopegate_proto::sent_secrets::SentSecrets;
 
-use crate::introspection::failure::Failure;
+use crate::introspection::responses::failure::Failure;
 
 /// Maximum length of a response in bytes. Claims of a token rarely exceed a few kilobytes.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// Error codes of RFC 6749 §5.2 that mean bad credentials. Some servers send them with status 400.
 const CREDENTIAL_ERRORS: [&str; 2] = ["invalid_client", "unauthorized_client"];
 
 /// A complete response. The body of an error response may be left out.
-pub(super) struct Response<'a> {
-    pub(super) status: StatusCode,
-    pub(super) content_type: Option<&'a str>,
-    pub(super) retry_after: Option<std::time::Duration>,
+pub(crate) struct Response<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) retry_after: Option<std::time::Duration>,
     /// It has a `WWW-Authenticate` header.
-    pub(super) has_challenge: bool,
-    pub(super) body: &'a [u8],
+    pub(crate) has_challenge: bool,
+    pub(crate) body: &'a [u8],
 }
 
 /// The statement of the authorization server about a token.
 #[derive(Debug)]
-pub(super) enum Statement<'a> {
+pub(crate) enum Statement<'a> {
     /// Further members of the response are ignored.
     Inactive,
     Active(JsonObject<'a>),
@@ -34,13 +34,13 @@ pub(super) enum Statement<'a> {
 impl<'a> Response<'a> {
     /// Reads the statement. Only a well-formed response with status 200 is one. Strings of the
     /// server that quote one of `secrets` are not shown.
-    pub(super) fn read(self, secrets: &SentSecrets) -> Result<Statement<'a>, Failure> {
+    pub(crate) fn read(self, secrets: &SentSecrets) -> Result<Statement<'a>, Failure> {
         let body = self.body_of(Format::Json, secrets)?;
         Statement::read(JsonObject::from_slice(body).map_err(Failure::Json)?)
     }
 
     /// Returns the body of a response with status 200 in this format.
-    pub(super) fn body_of(self, format: Format, secrets: &SentSecrets) -> Result<&'a [u8], Failure> {
+    pub(crate) fn body_of(self, format: Format, secrets: &SentSecrets) -> Result<&'a [u8], Failure> {
         let Self { status, content_type, retry_after, has_challenge, body } = self;
         if status != StatusCode::OK {
             return Err(failed(status, retry_after, has_challenge, body, secrets));
@@ -55,7 +55,7 @@ impl<'a> Response<'a> {
 
 impl<'a> Statement<'a> {
     /// Reads the members of a response.
-    pub(super) fn read(mut members: JsonObject<'a>) -> Result<Self, Failure> {
+    pub(crate) fn read(mut members: JsonObject<'a>) -> Result<Self, Failure> {
         match members.get("active") {
             Some(value) if value.get() == "true" => {
                 // Some servers write absent members as null. A binding must not disappear.
@@ -94,7 +94,7 @@ fn failed(
 
 /// The format of responses. An endpoint that should sign must not fall back to a plain response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Json,
     /// RFC 9701 §4, §5.
     Jwt,
@@ -102,7 +102,7 @@ pub(super) enum Format {
 
 impl Format {
     /// Returns the media type, for `Accept` too.
-    pub(super) fn media_type(self) -> &'static str {
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Jwt => "application/token-introspection+jwt",
@@ -110,7 +110,7 @@ impl Format {
     }
 
     /// Returns whether a content type is this media type, with any parameters (RFC 9110 §8.3.1).
-    pub(super) fn is_of(self, content_type: &str) -> bool {
+    pub(crate) fn is_of(self, content_type: &str) -> bool {
         let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
         media_type.trim_matches([' ', '\t']).eq_ignore_ascii_case(self.media_type())
     }

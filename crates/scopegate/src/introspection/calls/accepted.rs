@@ -11,7 +11,7 @@ const GENERATION: usize = 131_072;
 
 /// The tokens that were accepted last. An introspector that replaces another one continues it.
 #[derive(Default)]
-pub(super) struct AcceptedTokens(Mutex<Generations>);
+pub(crate) struct AcceptedTokens(Mutex<Generations>);
 
 #[derive(Default)]
 struct Generations {
@@ -20,12 +20,12 @@ struct Generations {
 }
 
 impl AcceptedTokens {
-    pub(super) fn contains(&self, digest: &TokenDigest) -> bool {
+    pub(crate) fn contains(&self, digest: &TokenDigest) -> bool {
         let (id, generations) = (id(digest), self.generations());
         generations.young.contains(&id) || generations.old.contains(&id)
     }
 
-    pub(super) fn insert(&self, digest: &TokenDigest) {
+    pub(crate) fn insert(&self, digest: &TokenDigest) {
         let mut generations = self.generations();
         if generations.young.len() >= GENERATION {
             generations.old = std::mem::take(&mut generations.young);
@@ -34,7 +34,7 @@ impl AcceptedTokens {
     }
 
     /// Removes a token that is rejected now.
-    pub(super) fn remove(&self, digest: &TokenDigest) {
+    pub(crate) fn remove(&self, digest: &TokenDigest) {
         let (id, mut generations) = (id(digest), self.generations());
         generations.young.remove(&id);
         generations.old.remove(&id);

@@ -7,20 +7,20 @@ use std::time::Duration;
 use scopegate_proto::token_digest::TokenDigest;
 use tokio::time::Instant;
 
-use crate::introspection::accepted::AcceptedTokens;
-use crate::introspection::budget::{Budget, UnseenTokens};
-use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change, Evidence, Role, whole_seconds};
-use crate::introspection::circuits::{Circuits, Ended};
-use crate::introspection::class::Class;
-use crate::introspection::origin::Origin;
-use crate::introspection::outcome::{Outcome, Rejection};
-use crate::introspection::rejected::RejectedTokens;
-use crate::introspection::tally::Tally;
+use crate::introspection::calls::accepted::AcceptedTokens;
+use crate::introspection::calls::budget::{Budget, UnseenTokens};
+use crate::introspection::calls::call::Call;
+use crate::introspection::calls::circuit::{Cause, Change, Evidence, Role, whole_seconds};
+use crate::introspection::calls::circuits::{Circuits, Ended};
+use crate::introspection::calls::class::Class;
+use crate::introspection::calls::origin::Origin;
+use crate::introspection::calls::rejected::RejectedTokens;
+use crate::introspection::calls::tally::Tally;
+use crate::introspection::responses::outcome::{Outcome, Rejection};
 use crate::status::introspection::{IntrospectionStatus, IntrospectionSuspended};
 
 /// The calls under way, the rejected tokens, and the bounds on new calls.
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     calls: HashMap<TokenDigest, Arc<Call>>,
     known_calls: usize,
     unseen_calls: usize,
@@ -28,11 +28,11 @@ pub(super) struct Schedule {
     accepted: Arc<AcceptedTokens>,
     budget: Budget,
     circuits: Circuits,
-    pub(super) tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// The decision about a token without a current result.
-pub(super) enum Step {
+pub(crate) enum Step {
     Rejected(Rejection),
     /// Another request has begun the call.
     Joined(Arc<Call>),
@@ -43,16 +43,16 @@ pub(super) enum Step {
 
 /// The properties of a call that count at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
-    pub(super) role: Role,
-    pub(super) class: Class,
+pub(crate) struct Ticket {
+    pub(crate) role: Role,
+    pub(crate) class: Class,
     was_accepted: bool,
     begun_at: Instant,
 }
 
 /// The reason why a call is prevented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// The circuit is open.
     Suspended,
     OverBudget,
@@ -61,7 +61,7 @@ pub(super) enum Reason {
 
 /// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
 /// unseen ones. Invented tokens must not delay known ones.
-pub(super) const MAX_CALLS: usize = 64;
+pub(crate) const MAX_CALLS: usize = 64;
 
 /// Maximum number of calls that wait for a place, for each [`Class`]. Each holds a token.
 const MAX_QUEUED: usize = 1_024;
@@ -69,7 +69,7 @@ const MAX_QUEUED: usize = 1_024;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Schedule {
-    pub(super) fn new(unseen: UnseenTokens, accepted: Arc<AcceptedTokens>, now: Instant) -> Self {
+    pub(crate) fn new(unseen: UnseenTokens, accepted: Arc<AcceptedTokens>, now: Instant) -> Self {
         Self {
             calls: HashMap::new(),
             known_calls: 0,
@@ -83,13 +83,13 @@ impl Schedule {
     }
 
     /// Continues with the tokens that an earlier schedule has accepted.
-    pub(super) fn continue_with(&mut self, accepted: Arc<AcceptedTokens>) {
+    pub(crate) fn continue_with(&mut self, accepted: Arc<AcceptedTokens>) {
         self.accepted = accepted;
     }
 
     /// Decides about a token. A known token does not count against the budget, so a flood of
     /// invented tokens delays none.
-    pub(super) fn ask(&mut self, digest: &TokenDigest, origin: Origin, now: Instant) -> Step {
+    pub(crate) fn ask(&mut self, digest: &TokenDigest, origin: Origin, now: Instant) -> Step {
         if let Some(rejection) = self.rejected.find(digest, now) {
             return Step::Rejected(rejection);
         }
@@ -128,7 +128,7 @@ impl Schedule {
     }
 
     /// Begins the renewal of a result, if no other call is in the way.
-    pub(super) fn renew(&mut self, digest: &TokenDigest, now: Instant) -> Option<(Arc<Call>, Ticket)> {
+    pub(crate) fn renew(&mut self, digest: &TokenDigest, now: Instant) -> Option<(Arc<Call>, Ticket)> {
         if self.circuits.is_open(Class::Known) || self.known_calls >= MAX_CALLS {
             return None;
         }
@@ -139,7 +139,7 @@ impl Schedule {
     }
 
     /// Ends the call of a token.
-    pub(super) fn end(
+    pub(crate) fn end(
         &mut self,
         digest: &TokenDigest,
         ticket: Ticket,
@@ -164,7 +164,7 @@ impl Schedule {
     }
 
     /// Adds the state of the calls.
-    pub(super) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
+    pub(crate) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
         let suspended = self.circuits.cause().map(|cause| match cause {
             Cause::Outage => IntrospectionSuspended::Outage,
             Cause::Credentials => IntrospectionSuspended::Credentials,
@@ -174,7 +174,7 @@ impl Schedule {
     }
 
     /// Returns whether ordinary calls of this class are suspended.
-    pub(super) fn is_suspended(&self, class: Class) -> bool {
+    pub(crate) fn is_suspended(&self, class: Class) -> bool {
         self.circuits.is_open(class)
     }
 
@@ -188,7 +188,7 @@ impl Schedule {
 
 impl Reason {
     /// Returns the label in metrics.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Suspended => "suspended",
             Self::OverBudget => "over_budget",

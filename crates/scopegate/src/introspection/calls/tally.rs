@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::introspection::circuit::Evidence;
+use crate::introspection::calls::circuit::Evidence;
 use crate::status::introspection::IntrospectionStatus;
 
 /// The results of the calls that have ended.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     succeeded: u64,
     failed: u64,
     last_failure: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Records the end of a call. Returns the failure before it, to be dropped without the lock.
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         evidence: Evidence,
         failure: Option<String>,
@@ -35,12 +35,12 @@ impl Tally {
     }
 
     /// Returns how long the server wants no calls.
-    pub(super) fn busy_for(&self, now: Instant) -> Duration {
+    pub(crate) fn busy_for(&self, now: Instant) -> Duration {
         self.busy_until.map(|until| until.saturating_duration_since(now)).unwrap_or_default()
     }
 
     /// Adds the results to a status.
-    pub(super) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
+    pub(crate) fn report(&self, status: IntrospectionStatus) -> IntrospectionStatus {
         IntrospectionStatus {
             calls_succeeded: self.succeeded,
             calls_failed: self.failed,

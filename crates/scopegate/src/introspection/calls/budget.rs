@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 /// The number of calls for unseen tokens: a burst, and then a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnseenTokens {
-    pub(super) burst: u32,
-    pub(super) per_second: u32,
+pub(crate) struct UnseenTokens {
+    pub(crate) burst: u32,
+    pub(crate) per_second: u32,
 }
 
 /// A call costs this much. One nanosecond earns the rate.
 const CALL: u64 = 1_000_000_000;
 
 /// A token bucket. An attacker can invent tokens, and each costs the authorization server a call.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     limits: UnseenTokens,
     /// The calls that are left, in billionths.
     left: u64,
@@ -24,12 +24,12 @@ pub(super) struct Budget {
 
 impl Budget {
     /// Creates a full budget.
-    pub(super) fn new(limits: UnseenTokens, now: Instant) -> Self {
+    pub(crate) fn new(limits: UnseenTokens, now: Instant) -> Self {
         Self { limits, left: full(limits), counted_at: now }
     }
 
     /// Takes one call. Returns `false` if none is left.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.counted_at);
         self.counted_at = now;
         let nanos = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
@@ -45,7 +45,7 @@ impl Budget {
     }
 
     /// Returns the time until the next call, in whole seconds for `Retry-After`.
-    pub(super) fn retry_after() -> Duration {
+    pub(crate) fn retry_after() -> Duration {
         // The rate is at least one per second.
         Duration::from_secs(1)
     }

@@ -4,44 +4,44 @@
 use scopegate_proto::token_digest::TokenDigest;
 use tokio::time::Instant;
 
-use crate::introspection::circuit::{Cause, Change, Circuit, Evidence, Prevented, Role};
-use crate::introspection::class::Class;
+use crate::introspection::calls::circuit::{Cause, Change, Circuit, Evidence, Prevented, Role};
+use crate::introspection::calls::class::Class;
 
 /// The breakers. Calls for known tokens are evidence for both, and other calls for the second one
 /// only.
 #[derive(Default)]
-pub(super) struct Circuits {
+pub(crate) struct Circuits {
     known: Circuit,
     unseen: Circuit,
 }
 
 /// A call that ends.
-pub(super) struct Ended<'d> {
-    pub(super) class: Class,
-    pub(super) role: Role,
-    pub(super) begun_at: Instant,
+pub(crate) struct Ended<'d> {
+    pub(crate) class: Class,
+    pub(crate) role: Role,
+    pub(crate) begun_at: Instant,
     /// The token, if it was accepted before.
-    pub(super) accepted: Option<&'d TokenDigest>,
+    pub(crate) accepted: Option<&'d TokenDigest>,
 }
 
 impl Circuits {
     /// Returns the role of a call that begins now.
-    pub(super) fn role(&self, class: Class, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
+    pub(crate) fn role(&self, class: Class, was_accepted: bool, now: Instant) -> Result<Role, Prevented> {
         self.of(class).role(was_accepted, now)
     }
 
     /// Returns whether no ordinary call of this class is made.
-    pub(super) fn is_open(&self, class: Class) -> bool {
+    pub(crate) fn is_open(&self, class: Class) -> bool {
         self.of(class).is_open()
     }
 
     /// Returns the reason why calls of a class are suspended, first of known tokens.
-    pub(super) fn cause(&self) -> Option<Cause> {
+    pub(crate) fn cause(&self) -> Option<Cause> {
         self.known.cause().or_else(|| self.unseen.cause())
     }
 
     /// Records the begin of a call with the role that [`role`](Self::role) returned.
-    pub(super) fn begin(&mut self, class: Class, role: Role) {
+    pub(crate) fn begin(&mut self, class: Class, role: Role) {
         match class {
             Class::Known => self.known.begin(role),
             Class::Unseen => self.unseen.begin(role),
@@ -49,7 +49,7 @@ impl Circuits {
     }
 
     /// Records the end of a call.
-    pub(super) fn end(&mut self, call: &Ended<'_>, evidence: Evidence, now: Instant) -> Change {
+    pub(crate) fn end(&mut self, call: &Ended<'_>, evidence: Evidence, now: Instant) -> Change {
         let before = self.cause();
         match call.class {
             Class::Known => {

@@ -12,7 +12,7 @@ use crate::token::numeric_date::NumericDate;
 
 /// The reason why a signed response decides nothing.
 #[derive(Debug)]
-pub(super) enum Unsigned {
+pub(crate) enum Unsigned {
     /// A rule for tokens that holds for responses too.
     Token(Error),
     Algorithm(Algorithm),
@@ -33,7 +33,7 @@ pub(super) enum Unsigned {
 impl Unsigned {
     /// Returns whether the reason may be the token: some servers write the audience of the token in
     /// place of this API (RFC 9701 §5), and a client may choose members of the payload.
-    pub(super) fn may_be_about_token(&self) -> bool {
+    pub(crate) fn may_be_about_token(&self) -> bool {
         match self {
             Self::Claim { claim, .. } => *claim == "aud",
             Self::Token(Error::InvalidJson { part, .. }) => *part == Part::Payload,

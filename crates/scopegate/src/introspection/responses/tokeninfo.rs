@@ -7,7 +7,7 @@ use scopegate_proto::json::{JsonObject, string};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::introspection::failure::Failure;
+use crate::introspection::responses::failure::Failure;
 
 /// The error of a token that is unknown, expired or revoked (RFC 6750 §3.1).
 const INVALID_TOKEN: &str = "invalid_token";
@@ -16,7 +16,7 @@ const INVALID_TOKEN: &str = "invalid_token";
 const DATES: [&str; 3] = ["exp", "iat", "nbf"];
 
 /// Returns the header with the token. `None` if the token is no header value.
-pub(super) fn authorization(token: &str) -> Option<HeaderValue> {
+pub(crate) fn authorization(token: &str) -> Option<HeaderValue> {
     let text = Zeroizing::new(format!("Bearer {token}"));
     let mut header = HeaderValue::try_from(text.as_str()).ok()?;
     header.set_sensitive(true);
@@ -25,7 +25,7 @@ pub(super) fn authorization(token: &str) -> Option<HeaderValue> {
 
 /// Returns the same statement in the form of RFC 7662 §2.2. No status is a rejection of the API's
 /// credentials, because the API has none. `None` is a status that decides nothing.
-pub(super) fn as_introspection(
+pub(crate) fn as_introspection(
     status: StatusCode,
     body: &[u8],
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {

@@ -16,9 +16,9 @@ use crate::checks::header::Header;
 use crate::checks::kind::TypeRule;
 use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
-use crate::introspection::failure::Failure;
-use crate::introspection::response::MAX_BODY;
-use crate::introspection::unsigned::Unsigned;
+use crate::introspection::responses::failure::Failure;
+use crate::introspection::responses::statement::MAX_BODY;
+use crate::introspection::responses::unsigned::Unsigned;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::KeyName;
@@ -39,12 +39,12 @@ pub(crate) struct ResponseSigner {
 }
 
 /// A response whose signature was verified. Its other claims were not read yet.
-pub(super) struct SignedResponse(CompactJws);
+pub(crate) struct SignedResponse(CompactJws);
 
 impl ResponseSigner {
     /// Verifies the type, the algorithm and the signature (§5, §8.1). Waits until the deadline for
     /// an unknown key.
-    pub(super) async fn verify(
+    pub(crate) async fn verify(
         &self,
         body: &[u8],
         clock: &dyn Clock,
@@ -67,7 +67,7 @@ impl ResponseSigner {
 
     /// Checks the claims, and returns the members of the response. Top-level claims of a plain
     /// response are ignored (§5).
-    pub(super) fn read<'r>(
+    pub(crate) fn read<'r>(
         &self,
         response: &'r SignedResponse,
         now: NumericDate,

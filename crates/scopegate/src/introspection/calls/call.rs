@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::introspection::class::Class;
-use crate::introspection::outcome::Outcome;
+use crate::introspection::calls::class::Class;
+use crate::introspection::responses::outcome::Outcome;
 
 /// Maximum number of requests of one issuer that wait, for each [`Class`] of tokens. Each holds a
 /// connection and some kilobytes.
@@ -17,7 +17,7 @@ const MAX_WAITING: usize = 4_096;
 const MAX_WAITING_PER_CALL: usize = 1_024;
 
 /// A call that runs or is queued. Every request with its token shares it.
-pub(super) struct Call {
+pub(crate) struct Call {
     class: Class,
     outcome: watch::Sender<Option<Outcome>>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Call {
 /// The number of requests that wait for calls of each class. Requests with invented tokens must not
 /// take the room of others.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     known: AtomicUsize,
     unseen: AtomicUsize,
 }
@@ -39,18 +39,18 @@ impl Waiting {
     }
 
     /// Returns the number of requests that wait.
-    pub(super) fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.known.load(Ordering::Relaxed).saturating_add(self.unseen.load(Ordering::Relaxed))
     }
 }
 
 impl Call {
-    pub(super) fn new(class: Class) -> Self {
+    pub(crate) fn new(class: Class) -> Self {
         Self { class, outcome: watch::Sender::new(None) }
     }
 
     /// Waits for the outcome until the deadline. Returns at once if too many requests wait already.
-    pub(super) async fn settled(&self, waiting: &Waiting, deadline: Instant) -> Result<Outcome, Unsettled> {
+    pub(crate) async fn settled(&self, waiting: &Waiting, deadline: Instant) -> Result<Outcome, Unsettled> {
         let waiting = waiting.of(self.class);
         let _permit = WaitPermit(waiting);
         let before = waiting.fetch_add(1, Ordering::Relaxed);
@@ -62,21 +62,21 @@ impl Call {
         waited.ok().and_then(Result::ok).and_then(|outcome| outcome.clone()).ok_or(Unsettled::TimedOut)
     }
 
-    pub(super) fn settle(&self, outcome: Outcome) {
+    pub(crate) fn settle(&self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }
 }
 
 /// The reason why a request does not wait, or no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsettled {
+pub(crate) enum Unsettled {
     TooManyWaiting,
     TimedOut,
 }
 
 impl Unsettled {
     /// Returns the label in metrics.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::TooManyWaiting => "too_many_waiting",
             Self::TimedOut => "timed_out",
@@ -100,7 +100,7 @@ mod tests {
     use testkit::poll_once;
 
     use super::*;
-    use crate::introspection::outcome::Rejection;
+    use crate::introspection::responses::outcome::Rejection;
 
     fn deadline() -> Instant {
         Instant::now() + Duration::from_secs(2)

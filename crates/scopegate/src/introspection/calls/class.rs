@@ -3,7 +3,7 @@
 
 /// The class of a token when its call begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// The token was accepted before, or its issuer has signed it.
     Known,
     Unseen,
