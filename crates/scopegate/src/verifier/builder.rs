@@ -36,7 +36,7 @@ use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
 use crate::verifier::builder::start_policy::StartPolicy;
 use crate::verifier::hooks::Hooks;
-use crate::verifier::trust::member::MemberFactory;
+use crate::verifier::trust::factory::MemberFactory;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]

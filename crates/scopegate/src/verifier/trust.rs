@@ -6,6 +6,7 @@ mod ask;
 mod change;
 mod change_log;
 pub(super) mod compatible;
+pub(crate) mod factory;
 #[cfg(feature = "fetch")]
 pub(super) mod key_sources;
 pub(crate) mod member;
@@ -42,7 +43,8 @@ use crate::telemetry::metrics;
 use crate::telemetry::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
-use crate::verifier::trust::member::{Member, MemberFactory};
+use crate::verifier::trust::factory::MemberFactory;
+use crate::verifier::trust::member::Member;
 #[cfg(feature = "fetch")]
 use crate::verifier::trust::resolver::Resolver;
 

@@ -14,7 +14,7 @@ use crate::verifier::builder::VerifierBuilder;
 #[cfg(feature = "http")]
 use crate::verifier::fapi2::{self, Fapi2};
 use crate::verifier::trust::Trust;
-use crate::verifier::trust::member::MemberFactory;
+use crate::verifier::trust::factory::MemberFactory;
 
 /// Default budget for an entry: a token of more than 1 KiB, its claims, and values that the
 /// application reads from them.

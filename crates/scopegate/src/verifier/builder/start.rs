@@ -14,8 +14,8 @@ use crate::keys::set::JwksError;
 use crate::verifier::Verifier;
 use crate::verifier::builder::VerifierBuilder;
 use crate::verifier::builder::start_policy::StartPolicy;
+use crate::verifier::trust::factory::MemberFactory;
 use crate::verifier::trust::key_sources::KeySources;
-use crate::verifier::trust::member::MemberFactory;
 
 impl VerifierBuilder {
     /// Starts the verifier, and waits for the first fetch of each issuer that the

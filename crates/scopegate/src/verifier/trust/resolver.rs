@@ -44,7 +44,8 @@ use crate::telemetry::metrics;
 use crate::tenants::RulePanicked;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::trust::change_log::ResolverLog;
-use crate::verifier::trust::member::{Member, MemberFactory};
+use crate::verifier::trust::factory::MemberFactory;
+use crate::verifier::trust::member::Member;
 
 /// How long the key source of an evicted issuer stays, if no cooldown is longer.
 const PARKED_FOR: Duration = Duration::from_secs(30);

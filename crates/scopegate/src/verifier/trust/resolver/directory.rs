@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::issuer::Issuer;
     use crate::keys::standing::Standing;
-    use crate::verifier::trust::member::MemberFactory;
+    use crate::verifier::trust::factory::MemberFactory;
 
     const JWKS: &str =
         r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
