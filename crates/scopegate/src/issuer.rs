@@ -1,4 +1,4 @@
-//! Issuers: whose tokens are trusted, and under which rules?
+//! Issuers: whose tokens are trusted under which rules?
 
 mod audience;
 #[cfg(feature = "fetch")]
@@ -37,10 +37,10 @@ use crate::issuer::opaque::IntrospectionRules;
 use crate::issuer::policy::{Policy, Tenancy};
 use crate::token::algorithm::Algorithm;
 
-/// An authorization server, and the rules that its tokens must satisfy.
+/// An authorization server and the rules that its tokens must satisfy.
 ///
 /// An `Issuer` always has a rule about the audience or the client. The constructors return an
-/// [`IssuerWithoutAudience`], and only its methods return an `Issuer`:
+/// [`IssuerWithoutAudience`]. Only its methods return an `Issuer`:
 ///
 /// ```
 /// use scopegate::{Algorithm, Issuer};
@@ -55,8 +55,8 @@ use crate::token::algorithm::Algorithm;
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
-/// Each preset's page lists its checks, the setup at the provider, an example token and common
-/// mistakes:
+/// Each preset's page lists its checks and the setup at the provider. It has an example token and
+/// common mistakes:
 ///
 /// | Provider | Preset |
 /// | --- | --- |
@@ -83,7 +83,7 @@ use crate::token::algorithm::Algorithm;
 /// | scopes | from `scope` and `scp`; add others with [`scopes_from`](Self::scopes_from) |
 /// | other claims | only rules such as [`require_claim`](Self::require_claim) |
 ///
-/// An optional claim that is `null` counts as absent. So does an empty `sub`, `jti` or client id.
+/// An optional claim that is `null` counts as absent. So does an empty `sub` or `jti` or client id.
 /// If `iss`, `aud`, `exp`, `nbf`, `cnf` or a claim that scopes are read from is `null`, the token
 /// is rejected.
 #[derive(Clone, Debug)]
@@ -112,14 +112,14 @@ pub struct Issuer {
 /// | [`allow_any_audience`](Self::allow_any_audience) | always |
 ///
 /// A token with a foreign `aud` is rejected even under a client rule, because RFC 7519 §4.1.3
-/// requires it. Every token of Auth0, Okta, Entra ID and RFC 9068 has an `aud`. For these, a rule
+/// requires it. Every token of Auth0, Okta, Entra ID and RFC 9068 has an `aud`. For these a rule
 /// about clients alone is [`ConfigError::NeedsAudience`].
 #[derive(Clone, Debug)]
 #[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
 pub struct IssuerWithoutAudience(Issuer);
 
 impl Issuer {
-    /// Checks the rules that depend on each other, once all are set.
+    /// Checks the rules that depend on each other when all are set.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let audience = &self.policy.audience;
         let empty = |allowed: &AllowList| matches!(allowed, AllowList::OneOf(v) if v.is_empty() || v.contains(&String::new()));

@@ -1,4 +1,4 @@
-//! Which tokens are those of an accepted tenant?
+//! Which tokens belong to an accepted tenant?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ fn listed_tenant_is_accepted_and_identified() {
     let error = verifier.verify(token(B)).unwrap_err();
     assert!(error.to_string().ends_with(&format!("found {:?}", name(B))), "{error}");
     assert!(is_unknown(&verifier.verify(mint_v1(B).sign_with(&KEY))));
-    // Tokens of one version do not pass as those of the other.
+    // A token of one version does not pass as a token of the other.
     let mixed = mint(A).claim("ver", "1.0").sign_with(&KEY);
     assert!(matches!(verifier.verify(mixed), Err(Error::WrongClaim { .. })));
 }
