@@ -9,6 +9,7 @@
 //! tokens in their own memory.
 //!
 //! ```no_run
+//! # // Not run, because it needs a Redis server.
 //! use scopegate::{Issuer, Revocation, Revocations, Verifier};
 //! use scopegate_redis::{Redis, RedisRevocations};
 //!

@@ -35,6 +35,7 @@ use crate::replay::outage::Outage;
 /// [`Dpop::replay_store`](scopegate::Dpop::replay_store). Cloning shares the connection.
 ///
 /// ```no_run
+/// # // Not run, because it needs a Redis server.
 /// use scopegate::{Dpop, Issuer, Verifier};
 /// use scopegate_redis::{Redis, RedisReplayStore};
 ///

@@ -1,5 +1,6 @@
-//! A bounded cache of verified tokens. [`Cache::find`] explains why a hit is as safe as a
-//! verification.
+//! The token cache: was a token verified before, and does that still hold?
+//!
+//! [`Cache::find`] explains why a hit is as safe as a verification.
 
 pub(crate) mod entry;
 pub(crate) mod key_ref;
@@ -10,8 +11,9 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::cache::entry::{Basis, Entry, Usage};
+use crate::cache::entry::{Basis, Entry};
 use crate::claims::Claims;
+use crate::status::cache::CacheUsage;
 
 /// Longer tokens are not cached. They are rare, and the bound keeps entries small enough to divide
 /// the budget of bytes among the sets in advance.
@@ -165,8 +167,11 @@ impl<B: Basis> Cache<B> {
         Insert::Stored { evicted }
     }
 
-    pub(crate) fn usage(&self) -> Usage {
-        Usage { entries: self.entries.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    pub(crate) fn usage(&self) -> CacheUsage {
+        CacheUsage {
+            entries: self.entries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// Returns the token's hash and set, or `None` if the token is too long or the cache is
@@ -223,10 +228,13 @@ impl<B> Set<B> {
         chosen
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CacheUsage {
         let sizes =
             self.slots.iter().map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0);
-        sizes.fold(Usage::default(), |sum, size| Usage { entries: sum.entries + 1, bytes: sum.bytes + size })
+        sizes.fold(CacheUsage::default(), |sum, size| CacheUsage {
+            entries: sum.entries + 1,
+            bytes: sum.bytes + size,
+        })
     }
 }
 

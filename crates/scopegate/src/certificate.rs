@@ -23,8 +23,8 @@ use crate::certificate::peer::PeerCertificate;
 use crate::certificate::proxies::TrustedProxies;
 use crate::certificate::source::CertificateSource;
 use crate::checks::confirmation::PresentedCertificate;
-use crate::error::config::ConfigError;
-use crate::log_limit::LogLimit;
+use crate::config_error::ConfigError;
+use crate::telemetry::log_limit::LogLimit;
 
 /// Settings for tokens that are bound to a certificate of their client (mutual TLS, RFC 8705 §3).
 /// Pass it to [`VerifierBuilder::client_certificates`](crate::VerifierBuilder::client_certificates).

@@ -1,4 +1,4 @@
-//! The checks of a token's claims, one file for each step of
+//! Checks: which token is acceptable? One file for each step of
 //! [`Verifier::verify`](crate::Verifier::verify). Each check returns the value that it has checked.
 
 pub(crate) mod audience;
@@ -6,6 +6,8 @@ pub(crate) mod audience;
 pub(crate) mod authentication;
 pub(crate) mod confirmation;
 pub(crate) mod course;
+pub(crate) mod form;
+pub(crate) mod header;
 pub(crate) mod identity;
 pub(crate) mod kind;
 pub(crate) mod lifetime;

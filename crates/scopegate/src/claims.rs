@@ -3,6 +3,7 @@
 pub(crate) mod accepted_issuers;
 pub(crate) mod identity;
 mod misfit;
+pub(crate) mod sharded_arc;
 #[cfg(feature = "jsonwebtoken")]
 mod token_data;
 pub(crate) mod token_ref;
@@ -22,6 +23,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation::Bindings;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
+use crate::claims::sharded_arc::ShardedArc;
 use crate::claims::token_ref::TokenRef;
 use crate::dpop::binding;
 #[cfg(feature = "http")]
@@ -31,7 +33,6 @@ use crate::keys::verifying_key::equal_in_constant_time;
 use crate::revocation::checked::RevocableNames;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
-use crate::sharded_arc::ShardedArc;
 #[cfg(feature = "fetch")]
 use crate::status_list::token_status::TokenStatus;
 use crate::token::numeric_date::NumericDate;

@@ -13,12 +13,12 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::config_error::ConfigError;
 use crate::dpop::nonce::DpopNonces;
 use crate::dpop::proof::ProofRules;
 use crate::dpop::replay::memory::MemoryStore;
 use crate::dpop::replay::{MAX_AGE, ReplayStore, SharedStore, Store};
 use crate::dpop::target::Target;
-use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
 
 /// Settings for tokens that are bound to a key of their client (DPoP, RFC 9449). Pass it to

@@ -1,10 +1,9 @@
-//! Errors: why was a token rejected, or a configuration?
+//! Errors: why was a token rejected?
 //!
 //! Error texts are for the operator's log. Responses to callers never contain them.
 
 pub(crate) mod authentication;
-pub(crate) mod causes;
-pub(crate) mod config;
+pub(crate) mod denied;
 mod display;
 pub(crate) mod kind;
 
@@ -19,9 +18,9 @@ use scopegate_proto::scope::Scopes;
 #[cfg(feature = "http")]
 use crate::certificate::malformed::MalformedCertificate;
 use crate::claims::token_ref::TokenRef;
-use crate::denied::Denied;
 use crate::dpop::error::DpopProofError;
 use crate::error::authentication::AuthenticationError;
+use crate::error::denied::Denied;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;

@@ -1,4 +1,4 @@
-//! Explanations: every check of one token, in order, for operators.
+//! Explanations: which checks does one token pass, and which does it fail?
 //!
 //! The driver is [`Verifier::explain`](crate::Verifier::explain). A published key is explained by
 //! [`explain_jwks`](key_set::explain_jwks).

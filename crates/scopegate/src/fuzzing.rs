@@ -1,11 +1,16 @@
-//! Access for fuzz targets to parsers of an issuer's responses and of an operator's files. It exists only with the cfg
-//! `fuzzing`, which fuzzers set, and is no part of the API.
+//! Access for fuzz targets to parsers of an issuer's responses and of an operator's files. It exists
+//! only with the cfg `fuzzing`, which fuzzers set, and is no part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
+
+use std::time::Duration;
 
 use scopegate_proto::metadata::{Metadata, well_known_urls};
 use scopegate_proto::url::issuer_identifier;
 
+use crate::config_error::ConfigError;
 pub use crate::introspection::fuzzing::{Judged, Response as IntrospectionResponse};
+use crate::introspection::responses::judgement::Rules;
+use crate::issuer::Issuer;
 use crate::keys::set::KeySet;
 use crate::revocation::line;
 use crate::token::algorithm::Algorithm;
@@ -70,4 +75,13 @@ pub fn revocation_line(line: &[u8]) -> Result<RevocationLine, String> {
         not_before: target.issued_before.map(NumericDate::as_secs_f64),
         exp: target.ends_at.map(NumericDate::as_secs_f64),
     })
+}
+
+impl IntrospectionResponse<'_> {
+    /// Judges the response by the rules of an issuer of opaque tokens.
+    pub fn judge(&self, issuer: &str, audience: &str, now: f64) -> Result<Judged, ConfigError> {
+        let rules = Issuer::from_jwks_uri(issuer, "https://issuer.example/jwks")?.audience(audience);
+        let (kind, audience) = (&rules.policy.kind, &rules.policy.audience);
+        Ok(self.judge_by(&Rules { issuer, kind, audience, leeway: Duration::from_secs(60) }, now))
+    }
 }

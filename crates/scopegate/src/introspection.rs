@@ -3,28 +3,14 @@
 //! Specification: RFC 7662. Results are cached for some seconds. Calls are bounded in time and
 //! number, so that neither invented tokens nor an outage of the endpoint exhaust this service.
 
-mod accepted;
-mod budget;
-mod call;
-mod circuit;
-mod circuits;
-mod class;
+pub(crate) mod calls;
 mod endpoint;
-mod failure;
 mod freshness;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 pub(crate) mod introspector;
-pub(crate) mod judgement;
 pub(crate) mod opaque_token;
-pub(crate) mod origin;
-pub(crate) mod outcome;
-mod rejected;
-mod response;
-mod schedule;
-pub(crate) mod signed;
-mod tokeninfo;
-mod unsigned;
+pub(crate) mod responses;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,14 +19,14 @@ use std::time::Duration;
 use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
 use scopegate_proto::url::SecureUrl;
 
-use crate::error::config::ConfigError;
-use crate::introspection::budget::UnseenTokens;
+use crate::config_error::ConfigError;
+use crate::fetch::authorization::FetchAuthorization;
+use crate::fetch::transport::Transport;
+use crate::introspection::calls::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{Caller, Introspector, Settings};
-use crate::introspection::signed::ResponseSigner;
-use crate::keys::fetch::authorization::FetchAuthorization;
-use crate::keys::fetch::transport::Transport;
+use crate::introspection::responses::signed::ResponseSigner;
 
 /// The introspection endpoint of an issuer, and the credentials of this API. Pass it to
 /// [`Issuer::opaque`](crate::Issuer::opaque) for opaque tokens, or to

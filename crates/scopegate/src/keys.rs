@@ -8,7 +8,7 @@ pub(crate) mod der;
 pub(crate) mod document_key;
 pub(crate) mod ed25519;
 #[cfg(feature = "fetch")]
-pub(crate) mod fetch;
+pub(crate) mod endpoint;
 #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod fetched;
 pub(crate) mod issuer_keys;

@@ -154,45 +154,52 @@
 //!   feeds add.
 #![forbid(unsafe_code)]
 
+// What does a service call?
 pub mod middleware;
-
-mod security_events;
-mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
+mod security_events;
+mod verifier;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
-#[cfg(feature = "http")]
-mod fapi2;
+
+// Whose tokens are trusted, and what have their issuers said about them since?
 mod issuer;
-mod tenants;
-mod status;
-mod explain;
 #[cfg(feature = "fetch")]
 mod introspection;
-mod cache;
-mod revocation;
 #[cfg(feature = "fetch")]
 mod status_list;
+mod revocation;
+mod cache;
+
+// What was decided, and what is shown of it?
 #[cfg(feature = "http")]
 mod decision;
+mod explain;
+#[cfg(feature = "serde")]
+mod serialize;
+
+// What does a token say, who presents it, and is it acceptable?
 mod claims;
 mod checks;
 #[cfg_attr(not(feature = "http"), allow(dead_code, unreachable_pub, reason = "only requests have proofs"))]
 mod dpop;
 #[cfg(feature = "http")]
 mod certificate;
+mod error;
+
+// What do all of these share? Nothing below knows about tokens that are verified.
+mod status;
 mod keys;
+mod tenants;
 mod scope;
 mod token;
-#[cfg(feature = "serde")]
-mod serialize;
 mod resource_identifier;
-mod sharded_arc;
-mod log_limit;
-mod metrics;
-mod error;
-mod denied;
+#[cfg(feature = "fetch")]
+mod fetch;
+mod config_error;
+mod telemetry;
+mod background;
 
 /// The code of this crate's README compiles.
 #[cfg(all(doctest, feature = "fetch"))]
@@ -217,11 +224,11 @@ pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;
 pub use claims::token_ref::TokenRef;
 pub use claims::{Claims, Principal};
+pub use config_error::ConfigError;
 #[cfg(feature = "http")]
 pub use decision::unverified::Unverified;
 #[cfg(feature = "http")]
 pub use decision::{Decision, Verdict};
-pub use denied::Denied;
 #[cfg(feature = "http")]
 pub use dpop::Dpop;
 pub use dpop::error::DpopProofError;
@@ -231,17 +238,17 @@ pub use dpop::nonce::DpopNonces;
 pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use error::Error;
 pub use error::authentication::AuthenticationError;
-pub use error::config::ConfigError;
+pub use error::denied::Denied;
 pub use error::kind::ErrorKind;
 pub use explain::key_set::{ExplainedKey, explain_jwks};
 pub use explain::{Check, CheckOutcome, Explanation};
+#[cfg(feature = "fetch")]
+pub use fetch::authorization::FetchAuthorization;
 #[cfg(feature = "fetch")]
 pub use introspection::Introspection;
 #[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
-#[cfg(feature = "fetch")]
-pub use keys::fetch::authorization::FetchAuthorization;
 pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use revocation::error::RevocationError;
@@ -252,7 +259,6 @@ pub use revocation::line::InvalidRevocation;
 pub use revocation::replacement::RevocationReplacement;
 pub use revocation::revoked::Revocation;
 pub use revocation::source::RevocationSource;
-pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
 pub use security_events::builder::SecurityEventsBuilder;
@@ -260,6 +266,7 @@ pub use security_events::error::SecurityEventError;
 pub use security_events::transmitter::Transmitter;
 pub use security_events::{Received, SecurityEvents};
 pub use status::introspection::{IntrospectionStatus, IntrospectionSuspended};
+pub use status::revocation::{RevocationSourceStatus, RevocationStatus};
 pub use status::status_list::StatusListStatus;
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 #[cfg(feature = "fetch")]
@@ -271,7 +278,7 @@ pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
 pub use verifier::builder::VerifierBuilder;
 #[cfg(feature = "fetch")]
-pub use verifier::start_policy::StartPolicy;
+pub use verifier::builder::start_policy::StartPolicy;
 
 #[cfg(feature = "fetch")]
 pub use scopegate_proto::client_auth::{

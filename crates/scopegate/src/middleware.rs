@@ -36,7 +36,7 @@
 //! # Ok(()) }
 //! ```
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 #[cfg(feature = "http")]
 use crate::resource_identifier::ResourceIdentifier;
 use crate::scope::requirement::Requirement;

@@ -10,15 +10,15 @@ mod jose;
 mod primitives;
 mod rfc;
 
+use crate::checks::form;
+use crate::checks::header::Header;
 use crate::keys::set::KeySet;
-use crate::token;
 use crate::token::algorithm::Algorithm;
-use crate::token::header::Header;
 
 /// Runs the steps of `Verifier::check` up to the signature. The header is read before the keys, so
 /// that an error in the token is reported before an error in a key that is not used.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
-    let parts = token::split(token.as_bytes()).map_err(|error| error.to_string())?;
+    let parts = form::split(token.as_bytes()).map_err(|error| error.to_string())?;
     let header = Header::parse(parts.header()).map_err(|error| error.to_string())?;
     let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None)
         .and_then(KeySet::not_empty)

@@ -1,11 +1,11 @@
-//! The resource identifier of an API, and the URL of its metadata.
+//! The resource identifier of an API: what is its name, and where is its metadata (RFC 9728)?
 
 use std::fmt;
 use std::str::FromStr;
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The resource identifier of an API (RFC 9728 §1.2), which is its URL for clients, such as
 /// `https://api.example/orders`.

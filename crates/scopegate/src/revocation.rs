@@ -1,5 +1,6 @@
-//! Was a valid token revoked? Sources add and withdraw entries, verifiers look them up at each use
-//! of a token.
+//! Revocation: was a valid token revoked?
+//!
+//! Sources add and withdraw entries. Verifiers look them up at each use of a token.
 
 pub(crate) mod checked;
 pub(crate) mod digest;
@@ -11,9 +12,9 @@ pub(crate) mod issuers;
 pub(crate) mod kind;
 pub(crate) mod line;
 pub(crate) mod replacement;
+mod report;
 pub(crate) mod revoked;
 pub(crate) mod source;
-pub(crate) mod status;
 mod store;
 
 use std::fmt;
@@ -24,15 +25,14 @@ use arc_swap::ArcSwap;
 use scopegate_proto::clock::{Clock, SystemClock};
 use tokio::sync::watch;
 
+use crate::background::abort_on_drop::AbortOnDrop;
 use crate::error::Error;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::revocation::checked::RevocableNames;
 use crate::revocation::error::RevocationError;
 use crate::revocation::freshness::Freshness;
 use crate::revocation::issuers::{Readers, TrustedIssuers};
 use crate::revocation::revoked::Revocation;
 use crate::revocation::source::{RevocationSource, SourceState};
-use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
 use crate::revocation::store::Store;
 use crate::token::numeric_date::NumericDate;
 
@@ -189,22 +189,6 @@ impl Revocations {
             if changes.changed().await.is_err() {
                 return;
             }
-        }
-    }
-
-    /// Returns the number of entries, and the state of each source.
-    pub fn status(&self) -> RevocationStatus {
-        let sources = self.0.sources.load();
-        let sources = sources.iter().map(|state| {
-            let source = RevocationSource { shared: Arc::clone(&self.0), state: Arc::clone(state) };
-            RevocationSourceStatus::new(&source)
-        });
-        RevocationStatus {
-            ready: self.is_ready(),
-            fresh: self.0.freshness.is_fresh(|| self.0.clock.now().into()),
-            entries: self.0.store.len(),
-            capacity: self.0.store.capacity(),
-            sources: sources.collect(),
         }
     }
 

@@ -1,5 +1,6 @@
-//! Which tokens does an issuer revoke? Security event tokens (RFC 8417) that are verified as tokens
-//! are, and become revocations.
+//! Security events (RFC 8417): which tokens does an issuer revoke?
+//!
+//! They are tokens themselves. They are verified as tokens are, and become revocations.
 
 pub(crate) mod builder;
 pub(crate) mod error;
@@ -20,11 +21,11 @@ use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
 
 #[cfg(feature = "fetch")]
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::metrics;
+use crate::background::abort_on_drop::AbortOnDrop;
 use crate::security_events::builder::SecurityEventsBuilder;
 use crate::security_events::error::SecurityEventError;
 use crate::security_events::receiver::Receiver;
+use crate::telemetry::metrics;
 use crate::verifier::Verifier;
 
 /// Receives security event tokens (SETs, RFC 8417) of trusted transmitters, and revokes the tokens

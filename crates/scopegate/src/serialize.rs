@@ -6,8 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
-use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
 use crate::status::introspection::{IntrospectionStatus, IntrospectionSuspended};
+use crate::status::revocation::{RevocationSourceStatus, RevocationStatus};
 use crate::status::status_list::StatusListStatus;
 use crate::status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
@@ -208,7 +208,7 @@ mod tests {
     use serde_json::{json, to_value};
 
     use super::*;
-    use crate::cache::entry::Usage;
+    use crate::status::cache::CacheUsage;
 
     #[test]
     fn status_serializes_as_object_with_seconds() {
@@ -245,7 +245,7 @@ mod tests {
         };
         let resolver =
             ResolverStatus { live_issuers: 5, calls: 7, failed_calls: 1, ..ResolverStatus::default() };
-        let usage = Usage { entries: 3, bytes: 9_000 };
+        let usage = CacheUsage { entries: 3, bytes: 9_000 };
         let status = Status::new([issuer].into_iter(), usage, None, Some(resolver));
         let expected = json!({
             "is_ready": true,

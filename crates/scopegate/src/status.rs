@@ -1,21 +1,23 @@
-//! The status of a verifier for operators: its keys, their age and the results of the fetches.
+//! The status of a verifier: what can operators see of its keys, its lists and its cache?
 
+pub(crate) mod cache;
 pub(crate) mod introspection;
+pub(crate) mod revocation;
 pub(crate) mod status_list;
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::cache::entry::Usage;
-use crate::error::causes::with_causes;
 use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::keys::verifying_key;
-use crate::revocation::status::RevocationStatus;
+use crate::status::cache::CacheUsage;
 use crate::status::introspection::IntrospectionStatus;
+use crate::status::revocation::RevocationStatus;
 use crate::status::status_list::StatusListStatus;
+use crate::telemetry::causes::with_causes;
 use crate::token::key_name::UsedName;
 
 /// A snapshot of a verifier's state, for a readiness probe or a dashboard.
@@ -29,7 +31,7 @@ use crate::token::key_name::UsedName;
 #[derive(Clone, Debug)]
 pub struct Status {
     issuers: Vec<IssuerStatus>,
-    cache: Usage,
+    cache: CacheUsage,
     revocations: Option<RevocationStatus>,
     resolver: Option<ResolverStatus>,
 }
@@ -142,7 +144,7 @@ pub enum RefreshTaskState {
 impl Status {
     pub(crate) fn new(
         issuers: impl Iterator<Item = IssuerStatus>,
-        cache: Usage,
+        cache: CacheUsage,
         revocations: Option<RevocationStatus>,
         resolver: Option<ResolverStatus>,
     ) -> Self {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use scopegate_proto::url::SecureUrl;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The status list rules of one issuer. Pass them to
 /// [`Issuer::status_list`](crate::Issuer::status_list).

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use scopegate_proto::excerpt::Excerpt;
 
-use crate::log_limit::LogLimit;
+use crate::telemetry::log_limit::LogLimit;
 use crate::tenants::list::TenantList;
 
 /// The rule that decides which tenants are trusted, for

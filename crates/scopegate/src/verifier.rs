@@ -8,32 +8,21 @@ pub(crate) mod builder;
 #[cfg(feature = "fetch")]
 mod by_introspection;
 mod cached;
-mod changes;
 mod decide;
 mod explained;
+#[cfg(feature = "http")]
+mod fapi2;
 pub(crate) mod hooks;
 #[cfg(feature = "fetch")]
 pub(crate) mod introspecting;
-#[cfg(feature = "fetch")]
-mod key_sources;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
 mod listed_status;
-pub(crate) mod member;
-mod notices;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
 mod report;
-#[cfg(feature = "http")]
-mod require_fapi2;
-#[cfg(feature = "fetch")]
-mod resolver;
 mod run_checks;
-#[cfg(feature = "fetch")]
-mod start;
-#[cfg(feature = "fetch")]
-pub(crate) mod start_policy;
 pub(crate) mod trust;
 
 use std::fmt;
@@ -48,10 +37,10 @@ use crate::cache::key_ref::KeyRef;
 use crate::certificate::CertificatePolicy;
 use crate::checks::confirmation::{Presented, RequestCertificate, Scheme};
 use crate::claims::Claims;
+use crate::config_error::ConfigError;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::keys::fetched::OverdueKeys;
 use crate::revocation::Revocations;
 use crate::revocation::issuers::TrustedIssuers;

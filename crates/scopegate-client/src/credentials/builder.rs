@@ -200,12 +200,12 @@ impl ClientCredentialsBuilder {
     /// proof with their own, often to a minute or less, so the clock must be right. It is not adjusted
     /// to the `Date` of a response, because a server could then choose the time of our proofs.
     ///
-    /// ```no_run
-    /// # // Not run, because there is no such issuer.
+    /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, DpopKey};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = ClientAuthentication::client_secret_basic("report", std::env::var("CLIENT_SECRET")?);
+    /// # let secret = String::from("s3cret");
+    /// let client = ClientAuthentication::client_secret_basic("report", secret);
     /// let credentials = ClientCredentials::builder(client)
     ///     .issuer("https://issuer.example")
     ///     .dpop(DpopKey::per_token())

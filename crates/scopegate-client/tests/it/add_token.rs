@@ -1,5 +1,8 @@
 //! Tokens for outgoing requests.
 
+mod fixture;
+mod rejected_token;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod service;
+mod step_up;

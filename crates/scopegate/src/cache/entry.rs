@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::checks::lifetime::ValidTimes;
 use crate::claims::Claims;
-use crate::sharded_arc::{SHARD_SIZE, shard_index};
+use crate::claims::sharded_arc::{SHARD_SIZE, shard_index};
 
 /// Number of threads that can hit the same token without contention on a reference count. Each
 /// costs an allocation when a token is inserted.
@@ -47,11 +47,4 @@ impl<B: Basis> Entry<B> {
     pub(crate) fn weight(&self) -> usize {
         size_of::<Self>() + self.claims().weight() + self.basis.weight() + SHARDS * SHARD_SIZE
     }
-}
-
-/// The number of cached tokens, and the bytes that they count for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) entries: usize,
-    pub(crate) bytes: usize,
 }

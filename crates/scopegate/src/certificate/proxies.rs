@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The addresses of the proxies that may set a header.
 ///

@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 
 use crate::claims::token_ref::TokenRef;
 use crate::claims::{Claims, Principal};
+use crate::config_error::ConfigError;
 use crate::error::Error;
 use crate::error::authentication::AuthenticationError;
-use crate::error::config::ConfigError;
 use crate::token::numeric_date::NumericDate;
 
 /// How far `auth_time` may be in the future, for an issuer whose clock is ahead. An age that is

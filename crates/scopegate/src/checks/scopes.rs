@@ -5,8 +5,8 @@ pub(crate) mod source;
 use scopegate_proto::json::JsonObject;
 
 use crate::checks::scopes::source::ScopeSource;
+use crate::config_error::ConfigError;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
 

@@ -4,7 +4,7 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 
 use crate::checks::audience::ANY_CLIENT_CLAIM;
-use crate::token;
+use crate::checks::form;
 
 /// Claims of a rejected token. They are untrusted: an attacker may have written them.
 ///
@@ -24,7 +24,7 @@ pub struct Unverified {
 
 impl Unverified {
     pub(crate) fn read(token: &[u8]) -> Option<Self> {
-        let parts = token::split(token).ok()?;
+        let parts = form::split(token).ok()?;
         let payload = JsonObject::from_slice(parts.payload()).ok()?;
         let claim = |name: &str| payload.get(name).and_then(string).map(|text| Excerpt::new(&text));
         Some(Self {

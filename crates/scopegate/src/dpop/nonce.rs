@@ -11,8 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use scopegate_proto::base64url;
 
+use crate::config_error::ConfigError;
 use crate::dpop::error::DpopProofError;
-use crate::error::config::ConfigError;
 use crate::keys::mac::{MacKey, TAG_LENGTH};
 use crate::token::numeric_date::NumericDate;
 

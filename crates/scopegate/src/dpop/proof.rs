@@ -9,13 +9,13 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::CompactJws;
 
+use crate::checks::header::Header;
 use crate::dpop::binding::Binding;
 use crate::dpop::error::DpopProofError;
 use crate::dpop::nonce::{DpopNonces, NonceAge};
 use crate::dpop::replay::UsedProof;
 use crate::dpop::target::{Target, Url};
 use crate::token::algorithm::Algorithm;
-use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 
 /// Maximum length of a proof in bytes. A proof with an RSA key of 4,096 bits has some 2 KiB.

@@ -10,7 +10,7 @@
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The origin of the API for its clients, and the path that a proxy removes.
 #[derive(Clone, Debug)]

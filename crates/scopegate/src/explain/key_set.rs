@@ -4,7 +4,7 @@ use scopegate_proto::json::JsonObject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::keys::jwk::Key;
 use crate::keys::set::{JwksError, KeySet};
 use crate::token::algorithm::Algorithm;

@@ -17,7 +17,7 @@ use crate::dpop::replay::{ProofUse, ReplayStoreError, Store};
 use crate::error::Error;
 use crate::http::challenge::DPOP_NONCE;
 use crate::http::rejection::Rejection;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::verifier::Verifier;
 
 /// Upper bound on how long a request waits for a store that several instances share.

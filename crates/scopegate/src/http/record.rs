@@ -11,7 +11,7 @@ use crate::decision::{Decision, Verdict};
 use crate::error::Error;
 use crate::http::authorizer::Authorizer;
 use crate::http::rejection::{Rejection, RejectionReason};
-use crate::metrics;
+use crate::telemetry::metrics;
 
 impl Authorizer {
     /// Records the decision about one request.

@@ -7,8 +7,8 @@ use http::StatusCode;
 
 use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
-use crate::denied::Denied;
 use crate::error::Error;
+use crate::error::denied::Denied;
 use crate::error::kind::ErrorKind;
 use crate::http::challenge::{Challenge, DEFAULT_REALM};
 use crate::http::credentials::MalformedCredentials;

@@ -15,11 +15,11 @@ use scopegate_proto::sent_secrets::SentSecrets;
 use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
 
-use crate::introspection::failure::Failure;
-use crate::introspection::response::{Format, MAX_BODY, Response, Statement};
-use crate::introspection::signed::ResponseSigner;
-use crate::introspection::tokeninfo;
-use crate::keys::fetch::authorization::FetchAuthorization;
+use crate::fetch::authorization::FetchAuthorization;
+use crate::introspection::responses::failure::Failure;
+use crate::introspection::responses::signed::ResponseSigner;
+use crate::introspection::responses::statement::{Format, MAX_BODY, Response, Statement};
+use crate::introspection::responses::tokeninfo;
 
 /// The endpoint of one issuer, with the credentials of this API.
 pub(super) struct Endpoint {

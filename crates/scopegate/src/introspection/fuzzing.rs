@@ -7,12 +7,10 @@ use http::StatusCode;
 use scopegate_proto::sent_secrets::SentSecrets;
 use zeroize::Zeroizing;
 
-use crate::error::config::ConfigError;
 use crate::introspection::endpoint::Received;
-use crate::introspection::judgement::{Rules, Unaccepted};
-use crate::introspection::outcome::Outcome;
-use crate::introspection::response::Statement;
-use crate::issuer::Issuer;
+use crate::introspection::responses::judgement::{Rules, Unaccepted};
+use crate::introspection::responses::outcome::Outcome;
+use crate::introspection::responses::statement::Statement;
 use crate::token::numeric_date::NumericDate;
 
 /// A response as an endpoint may send it.
@@ -35,11 +33,8 @@ pub enum Judged {
 }
 
 impl Response<'_> {
-    /// Judges the response by the rules of an issuer of opaque tokens.
-    pub fn judge(&self, issuer: &str, audience: &str, now: f64) -> Result<Judged, ConfigError> {
-        let rules = Issuer::from_jwks_uri(issuer, "https://issuer.example/jwks")?.audience(audience);
-        let (kind, audience) = (&rules.policy.kind, &rules.policy.audience);
-        let rules = Rules { issuer, kind, audience, leeway: Duration::from_secs(60) };
+    /// Judges the response by the rules of an issuer.
+    pub(crate) fn judge_by(&self, rules: &Rules<'_>, now: f64) -> Judged {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let received = Received {
             status,
@@ -50,16 +45,16 @@ impl Response<'_> {
             secrets: SentSecrets::default(),
         };
         let received = if self.is_tokeninfo { received.of_tokeninfo() } else { Ok(received) };
-        let failed = |failure: crate::introspection::failure::Failure| match failure.outcome() {
+        let failed = |failure: crate::introspection::responses::failure::Failure| match failure.outcome() {
             Outcome::Misconfigured => Judged::Misconfigured(failure.to_string()),
             _ => Judged::Undecided(failure.to_string()),
         };
         let received = match received {
             Ok(received) => received,
-            Err(failure) => return Ok(failed(failure)),
+            Err(failure) => return failed(failure),
         };
         let now = NumericDate::from(std::time::UNIX_EPOCH + Duration::from_secs_f64(now));
-        Ok(match received.read() {
+        match received.read() {
             Err(failure) => failed(failure),
             Ok(Statement::Inactive) => Judged::Inactive,
             Ok(Statement::Active(members)) => match rules.check(&members, now) {
@@ -72,6 +67,6 @@ impl Response<'_> {
                 Err(Unaccepted::Rejected(error)) => Judged::Rejected(error.to_string()),
                 Err(Unaccepted::Malformed(error)) => Judged::Undecided(error.to_string()),
             },
-        })
+        }
     }
 }

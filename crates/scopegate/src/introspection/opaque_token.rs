@@ -3,8 +3,8 @@
 use scopegate_proto::token_digest::{KeptDigest, TokenDigest, TokenDigests};
 use zeroize::Zeroizing;
 
+use crate::checks::form::MAX_LENGTH;
 use crate::error::Error;
-use crate::token::MAX_LENGTH;
 use crate::token::token68::is_token68;
 
 /// A string that may be an access token (RFC 6750 §2.1), in ASCII. Any other string causes no call.

@@ -1,11 +1,11 @@
-//! Rules for fetching an issuer's keys and metadata. The requests are in `keys/fetch`.
+//! Rules for fetching an issuer's keys and metadata. The requests are in `fetch`.
 
 use scopegate_proto::url::{FetchUrl, redacted};
 
 use super::Issuer;
 use super::key_config::KeyConfig;
-use crate::error::config::ConfigError;
-use crate::keys::fetch::authorization::FetchAuthorization;
+use crate::config_error::ConfigError;
+use crate::fetch::authorization::FetchAuthorization;
 
 /// Names the setting that allows the URL.
 const EXPECTED: &str = "an https URL (http only on a loopback address, or on a network with \

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::Issuer;
 use crate::tenants::RulePanicked;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scopegate_proto::url::{FetchUrl, redacted};
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::keys::jwk::AcceptedKeys;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;

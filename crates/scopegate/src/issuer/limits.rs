@@ -5,7 +5,7 @@ use std::time::Duration;
 use scopegate_proto::scope::is_scope;
 
 use super::Issuer;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 impl Issuer {
     /// The largest leeway that an issuer may have.

@@ -4,7 +4,7 @@ use scopegate_proto::url::{FetchUrl, is_string_or_uri, issuer_identifier_allowin
 
 use super::Issuer;
 use super::key_config::KeyConfig;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// RFC 7519 §2.
 const EXPECTED: &str = "a name of 1 to 2048 bytes without control characters and without white space at its ends, \

@@ -7,7 +7,7 @@ use super::name::{address, only_compared};
 use super::trusted::{Introspected, TrustedIssuer};
 use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::AllowList;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::introspection::{Introspection, ResponseKeys};
 use crate::token::token68::is_token68;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use scopegate_proto::excerpt::Excerpt;
 
 use crate::checks::audience::{AllowList, AudiencePolicy};
+use crate::checks::header::Header;
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
@@ -16,7 +17,6 @@ use crate::status_list::StatusList;
 use crate::tenants::Tenants;
 use crate::tenants::template::NameTemplate;
 use crate::token::algorithm::Algorithm;
-use crate::token::header::Header;
 
 /// The checks of each token of an issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]

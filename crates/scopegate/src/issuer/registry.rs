@@ -8,8 +8,8 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, shortlex, string};
 use scopegate_proto::url::{issuer_identifier, redacted};
 
+use crate::config_error::ConfigError;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::issuer::opaque::OpaqueIssuers;
 use crate::issuer::trusted::TrustedIssuer;

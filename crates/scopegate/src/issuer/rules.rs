@@ -1,14 +1,59 @@
-//! Rules about claims: scope sources, marks of access tokens, and service accounts.
+//! Rules about the header and the claims of a token: algorithms, scope sources, marks of access
+//! tokens, and service accounts.
 
 use std::borrow::Cow;
 
-use super::Issuer;
 use crate::checks::audience::{AllowList, ServiceAccountRule};
-use crate::checks::kind::{ClaimValue, Expect, RequiredClaim, TypeRule};
+use crate::checks::kind::{ClaimValue, Expect, NonceRule, RequiredClaim, TypeRule};
 use crate::checks::scopes::source::ScopeSource;
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
+use crate::issuer::Issuer;
+use crate::token::algorithm::Algorithm;
 
 impl Issuer {
+    /// Sets the accepted algorithms. Tokens with another `alg` are rejected, and keys for other
+    /// algorithms are not used (RFC 8725 §3.1).
+    ///
+    /// Default: [`Algorithm::DEFAULT`], or the algorithms of the preset.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.policy.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Accepts only tokens with a `typ` of `at+jwt` (RFC 9068 §4).
+    ///
+    /// Call it if the issuer writes this type. Cognito does not.
+    pub fn require_at_jwt(mut self) -> Self {
+        self.policy.typ = TypeRule::AccessToken;
+        self
+    }
+
+    /// Accepts tokens with a `nonce`, which is normally a mark of ID tokens.
+    ///
+    /// Call it for issuers that write `nonce` into access tokens. [`keycloak`](Self::keycloak) does
+    /// not need it, because it checks another claim. **If a client's id is also an accepted
+    /// audience, that client's ID tokens are then accepted by this API**, unless they have another
+    /// mark of an ID token.
+    pub fn allow_nonce(mut self) -> Self {
+        self.policy.kind.nonce = NonceRule::Accepted;
+        self
+    }
+
+    /// Also reads scopes from the claim `permissions`, an array of strings that Auth0 writes.
+    pub fn permissions_as_scopes(self) -> Self {
+        self.scopes_from(ScopeSource::array("permissions"))
+    }
+
+    /// Also reads scopes from the claim `roles`, an array of strings that Entra ID writes for
+    /// applications and for users.
+    ///
+    /// [`entra`](Self::entra) reads it for applications only. With this method, it counts for users
+    /// too.
+    pub fn roles_as_scopes(mut self) -> Self {
+        self.policy.scopes.add_for_every_token(ScopeSource::array("roles"));
+        self
+    }
+
     /// Also reads scopes from this claim.
     ///
     /// If the issuer has a source with the same path, this one replaces it. It inherits the

@@ -2,13 +2,9 @@
 //!
 //! The schedule decides, the background task fetches, and requests reach both through the handle.
 
-pub(crate) mod abort_on_drop;
-pub(crate) mod catch_panic;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod outcome;
-#[cfg(feature = "fetch")]
-pub(crate) mod permits;
 #[cfg(feature = "fetch")]
 pub(crate) mod reader;
 pub(crate) mod schedule;

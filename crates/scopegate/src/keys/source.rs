@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::background::abort_on_drop::AbortOnDrop;
 use crate::keys::fetched::FetchedKeys;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 #[cfg(feature = "fetch")]
 use crate::keys::users::Users;
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::metrics::issuer_label::IssuerLabel;
-use crate::metrics::keys_in_use::KeysInUse;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
+use crate::telemetry::metrics::keys_in_use::KeysInUse;
 
 /// Maximum number of names in a log event, because thousands of issuers may share a key set.
 const MAX_LISTED: usize = 3;
@@ -101,7 +101,7 @@ impl fmt::Display for Users {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::issuer_label::LabelledIssuers;
+    use crate::telemetry::metrics::issuer_label::LabelledIssuers;
 
     #[test]
     fn thousand_users_are_three_names_and_a_number() {

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check_signature;
+use crate::checks::form;
+use crate::checks::header::Header;
 use crate::error::Error;
 use crate::issuer::Issuer;
-use crate::token;
-use crate::token::header::Header;
 use crate::verifier::Verifier;
 use scopegate_proto::jwk::Jwk;
 use scopegate_proto::jws::Part;
@@ -125,7 +125,7 @@ fn header_of_negative_example_is_rejected() {
     // A11, A15
     let refusal = |section| {
         let token = format!("{}YQ", example(section).token);
-        Header::parse(token::split(token.as_bytes()).unwrap().header()).err().unwrap()
+        Header::parse(form::split(token.as_bytes()).unwrap().header()).err().unwrap()
     };
     assert!(
         matches!(refusal("RFC 7515 A.5"), Error::UnacceptableAlgorithm { found, .. } if found.to_string().contains("none"))

@@ -10,8 +10,8 @@ use std::time::Duration;
 use scopegate_proto::backoff::Backoff;
 use tokio::time::{Instant, sleep};
 
-use crate::error::config::ConfigError;
-use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
+use crate::background::catch_panic::{catch_panic, ignore_panic};
+use crate::config_error::ConfigError;
 use crate::revocation::Shared;
 use crate::revocation::source::{RevocationSource, SourceState};
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::error::config::ConfigError;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::keys::refresh::catch_panic::ignore_panic;
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::background::catch_panic::ignore_panic;
+use crate::config_error::ConfigError;
 use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
 use crate::revocation::file::task::{FileTask, SLOW_AFTER};

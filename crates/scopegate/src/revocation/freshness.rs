@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::token::numeric_date::NumericDate;
 
 const MIN_AGE: Duration = Duration::from_secs(1);

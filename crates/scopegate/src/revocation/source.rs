@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
 
-use crate::metrics;
 use crate::revocation::Shared;
 use crate::revocation::error::RevocationError;
 use crate::revocation::issuers::{MAX_LISTED, NamedIssuers, Untrusted};
 use crate::revocation::revoked::{Revocation, Target};
 use crate::revocation::store::Placed;
 use crate::revocation::store::collected::Collected;
+use crate::telemetry::metrics;
 
 /// A source of revocations, such as a file or a stream. Get one from
 /// [`Revocations::source`](crate::Revocations::source).

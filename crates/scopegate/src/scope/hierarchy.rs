@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scopegate_proto::json::shortlex;
 use scopegate_proto::scope::Scope;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::scope::mask::{BitSet, MAX_SCOPES};
 
 /// The declared scopes, each with the scopes that it implies.

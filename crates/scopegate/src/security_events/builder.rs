@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(feature = "fetch")]
 use tokio::runtime::Handle;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::security_events::poll::Polling;
 #[cfg(feature = "fetch")]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use scopegate_proto::url::SecureUrl;
 use tokio::runtime::Handle;
 
-use crate::error::config::ConfigError;
-use crate::keys::fetch::authorization::FetchAuthorization;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::config_error::ConfigError;
+use crate::fetch::authorization::FetchAuthorization;
 use crate::revocation::freshness::check_max_feed_age;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::poll::exchange::PollEndpoint;

@@ -8,14 +8,15 @@ use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
+use crate::checks::form;
+use crate::checks::header::Header;
+use crate::config_error::ConfigError;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::error::kind::ErrorKind;
 use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
-use crate::log_limit::LogLimit;
 use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
@@ -24,13 +25,12 @@ use crate::security_events::held::HeldSets;
 use crate::security_events::seen::SeenIds;
 use crate::security_events::set::Set;
 use crate::security_events::{Received, report_error, report_received};
-use crate::token;
-use crate::token::header::Header;
+use crate::telemetry::log_limit::LogLimit;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
-use crate::verifier::member::Member;
 use crate::verifier::outcome::UnknownKey;
+use crate::verifier::trust::member::Member;
 
 /// How many ids of SETs are remembered.
 const MAX_SEEN: usize = 10_000;
@@ -84,8 +84,8 @@ impl<E: Into<SecurityEventError>> From<E> for Unverified {
 /// An attacker may know a later `jti`, and not the key that the transmitter has not published yet. So
 /// a SET of the attacker has another name than that of the transmitter.
 fn unverified_name(set: &[u8]) -> Option<String> {
-    let parts = token::split(set).ok()?;
-    let id = string(token::read_payload(&parts).ok()?.get("jti")?)?;
+    let parts = form::split(set).ok()?;
+    let id = string(form::read_payload(&parts).ok()?.get("jti")?)?;
     let header = JsonObject::from_slice(parts.header()).ok()?;
     let key_id = header.get("kid").and_then(string).unwrap_or_default();
     // With the length, no other pair of strings has the same name.
@@ -207,7 +207,7 @@ impl Receiver {
 
     /// Verifies a SET. If its key is unknown, waits for a fetch.
     async fn verify(&self, set: &[u8], arrived: Instant) -> Result<Verified, SecurityEventError> {
-        let parts = token::split(set)?;
+        let parts = form::split(set)?;
         let unknown = match self.check(set, &parts, OverdueKeys::Wait) {
             Ok(verified) => return Ok(verified),
             Err(Unverified::Rejected(error)) => return Err(error),
@@ -227,7 +227,7 @@ impl Receiver {
     fn check(&self, set: &[u8], parts: &CompactJws, overdue: OverdueKeys) -> Result<Verified, Unverified> {
         let now = self.verifier.now();
         let header = Header::parse(parts.header())?;
-        let payload = token::read_payload(parts)?;
+        let payload = form::read_payload(parts)?;
         let issuer =
             self.registry.named_by(&payload).ok_or_else(|| self.registry.unknown_issuer(&payload))?;
         issuer.policy.check_header(&header)?;

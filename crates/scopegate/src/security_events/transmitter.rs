@@ -7,10 +7,10 @@ use crate::checks::audience::{
     AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
 };
 use crate::checks::kind::TypeRule;
-use crate::error::config::ConfigError;
-use crate::issuer::Issuer;
+use crate::config_error::ConfigError;
 #[cfg(feature = "fetch")]
-use crate::keys::fetch::authorization::FetchAuthorization;
+use crate::fetch::authorization::FetchAuthorization;
+use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::security_events::poll::Polling;
 

@@ -9,6 +9,8 @@ use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::{CompactJws, Part};
 use serde_json::value::RawValue;
 
+use crate::checks::form::split_document;
+use crate::checks::header::Header;
 use crate::checks::kind::TypeRule;
 use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
@@ -17,10 +19,8 @@ use crate::status_list::array::{Bits, StatusArray};
 use crate::status_list::error::{ListError, shown_url};
 use crate::status_list::memory::{Document, FetchPermit};
 use crate::token::algorithm::Algorithm;
-use crate::token::header::Header;
 use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
-use crate::token::split_document;
 
 /// Upper bound of a status list token. A list of a million random bytes fits.
 pub(super) const MAX_DOCUMENT: usize = 2 * 1024 * 1024;

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Level;
 
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::keys::refresh::permits::LastFetch;
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::fetch::permits::LastFetch;
 use crate::keys::refresh::reader::Reader;
 use crate::status::status_list::StatusListStatus;
 use crate::status_list::ListRules;

@@ -9,24 +9,24 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::Level;
 
-use crate::error::causes::with_causes;
-use crate::keys::fetch::transport::Transport;
+use crate::background::catch_panic::{catch_panic, ignore_panic};
+use crate::fetch::permits::{FetchPermits, LastFetch};
+use crate::fetch::transport::Transport;
 use crate::keys::issuer_keys::IssuerKeys;
-use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::keys::refresh::handle::KeyWatcher;
-use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::KeySet;
-use crate::log_limit::IssuerLogLimit;
-use crate::metrics;
-use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::budget::Budget;
 use crate::status_list::document::{SignedBy, UnverifiedList, VerifiedList};
 use crate::status_list::error::ListError;
 use crate::status_list::fetch;
 use crate::status_list::list::List;
 use crate::status_list::memory::FetchMemory;
+use crate::telemetry::causes::with_causes;
+use crate::telemetry::log_limit::IssuerLogLimit;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::token::algorithm::Algorithm;
 
 /// Upper bound on the wait for a key that the list names and that is unknown. It is shorter than the

@@ -2,7 +2,7 @@
 
 use scopegate_proto::url::redacted;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Maximum length of a user pool's id, as AWS documents it.
 const MAX_POOL_ID: usize = 55;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustc_hash::FxBuildHasher;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::tenants::id::tenant_id;
 
 /// The ids come from the application and not from attackers, so no keyed hash is needed.

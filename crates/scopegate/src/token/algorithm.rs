@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9964 §5).
 ///

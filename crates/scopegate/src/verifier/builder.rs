@@ -1,69 +1,68 @@
-//! The builder of a verifier, with its defaults and the check of all settings.
+//! What can be set before a verifier runs, and what are the defaults?
 
-use std::collections::HashSet;
+mod assemble;
+mod check_settings;
+#[cfg(feature = "http")]
+mod require_fapi2;
+#[cfg(feature = "fetch")]
+mod start;
+#[cfg(feature = "fetch")]
+pub(crate) mod start_policy;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
 
-use crate::cache::{Cache, slots};
 #[cfg(feature = "http")]
 use crate::certificate::ClientCertificates;
 use crate::claims::Claims;
+use crate::config_error::ConfigError;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
-use crate::denied::Denied;
 #[cfg(feature = "http")]
 use crate::dpop::Dpop;
-use crate::error::config::ConfigError;
-#[cfg(feature = "http")]
-use crate::fapi2::{self, Fapi2};
+use crate::error::denied::Denied;
+#[cfg(feature = "fetch")]
+use crate::fetch::transport::TransportConfig;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
-#[cfg(feature = "fetch")]
-use crate::issuer::opaque::{Marks, check_marks};
-#[cfg(feature = "fetch")]
-use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::revocation::Revocations;
-use crate::scope::hierarchy::ScopeHierarchy;
 use crate::verifier::Verifier;
-#[cfg(feature = "http")]
-use crate::verifier::bound::BoundTokens;
-use crate::verifier::hooks::Hooks;
-use crate::verifier::member::MemberFactory;
 #[cfg(feature = "fetch")]
-use crate::verifier::start_policy::StartPolicy;
-use crate::verifier::trust::{Trust, two_unnamed};
+use crate::verifier::builder::start_policy::StartPolicy;
+use crate::verifier::hooks::Hooks;
+use crate::verifier::trust::factory::MemberFactory;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
 pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) leeway: Duration,
-    pub(super) refresh: RefreshConfig,
+    clock: Arc<dyn Clock>,
+    leeway: Duration,
+    refresh: RefreshConfig,
     #[cfg(feature = "fetch")]
-    pub(super) start_policy: StartPolicy,
+    start_policy: StartPolicy,
     #[cfg(feature = "fetch")]
-    pub(super) transport: TransportConfig,
+    transport: TransportConfig,
     /// Scopes, each with the scopes that it implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
-    /// `None` stands for [`BYTES_PER_ENTRY`] for each entry.
+    /// `None` stands for 4 KiB for each entry.
     cache_bytes: Option<usize>,
     hooks: Hooks,
     #[cfg(feature = "http")]
-    pub(super) requires_fapi2: bool,
+    requires_fapi2: bool,
     #[cfg(feature = "http")]
     dpop: Option<Dpop>,
     #[cfg(feature = "http")]
     certificates: Option<ClientCertificates>,
     #[cfg(feature = "fetch")]
-    pub(super) resolvers: Vec<Issuers>,
+    resolvers: Vec<Issuers>,
 }
 
 impl Verifier {
@@ -73,14 +72,6 @@ impl Verifier {
         VerifierBuilder::new()
     }
 }
-
-/// Upper bound of the cache's capacity. No service has so many active callers, and an empty cache
-/// of this size takes 36 MiB, so a mistake does not exhaust memory.
-const MAX_CACHE_ENTRIES: usize = 1 << 20;
-
-/// Default budget for an entry: a token of more than 1 KiB, its claims, and values that the
-/// application reads from them.
-const BYTES_PER_ENTRY: usize = 4 * 1024;
 
 impl VerifierBuilder {
     fn new() -> Self {
@@ -450,109 +441,6 @@ impl VerifierBuilder {
             None,
         );
         self.build_with(factory)
-    }
-
-    /// Builds a verifier whose issuers are created by this factory.
-    #[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "FAPI 2.0 needs requests"))]
-    pub(crate) fn build_with(mut self, mut factory: MemberFactory) -> Result<Verifier, ConfigError> {
-        self.check_settings()?;
-        #[cfg(feature = "http")]
-        if self.requires_fapi2 {
-            self.hooks.requires_binding = true;
-            (self.dpop, self.certificates) = fapi2::limit_bindings(self.dpop, self.certificates)?;
-            factory.fapi2 = Some(Fapi2 { has_revocations: self.hooks.revocations.is_some() });
-        }
-        let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
-        let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
-        #[cfg(feature = "http")]
-        let policy = self.dpop.map(Dpop::into_policy).transpose()?;
-        #[cfg(feature = "http")]
-        let certificates = self.certificates.map(ClientCertificates::into_policy).transpose()?;
-        #[cfg(feature = "http")]
-        let requires_proof = policy.as_ref().is_some_and(|policy| policy.settings.is_required());
-        #[cfg(not(feature = "http"))]
-        let requires_proof = false;
-        #[cfg(feature = "http")]
-        let bound = policy.map(|policy| BoundTokens { policy, cache: Cache::new(self.cache_entries, bytes) });
-        // A verifier that requires proofs finds no bearer token in its cache.
-        let cache = Cache::new(if requires_proof { 0 } else { self.cache_entries }, bytes);
-        let trust = Trust::new(factory, self.issuers)?;
-        #[cfg(feature = "fetch")]
-        let trust = trust.with_resolvers(self.resolvers, &self.clock)?;
-        Ok(Verifier::new(
-            trust,
-            self.clock,
-            cache,
-            hierarchy,
-            self.hooks,
-            #[cfg(feature = "http")]
-            bound,
-            #[cfg(feature = "http")]
-            certificates,
-        ))
-    }
-
-    fn check_settings(&self) -> Result<(), ConfigError> {
-        const SECOND: Duration = Duration::from_secs(1);
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        #[cfg(feature = "fetch")]
-        let has_resolver = !self.resolvers.is_empty();
-        #[cfg(not(feature = "fetch"))]
-        let has_resolver = false;
-        if self.issuers.is_empty() && !has_resolver {
-            return Err(ConfigError::NoIssuer);
-        }
-        let (mut names, mut unnamed) = (HashSet::new(), None);
-        for issuer in &self.issuers {
-            issuer.check()?;
-            if issuer.policy.accepts_missing_iss
-                && let Some(earlier) = unnamed.replace(&issuer.identifier)
-            {
-                return Err(two_unnamed(earlier, &issuer.identifier));
-            }
-            if !names.insert(&issuer.identifier) {
-                return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
-            }
-        }
-        #[cfg(feature = "fetch")]
-        check_marks(self.issuers.iter().filter(|issuer| issuer.is_opaque()).map(Marks::of_configured))?;
-        if self.cache_entries > MAX_CACHE_ENTRIES {
-            let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
-            return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
-        }
-        if self.cache_bytes.is_some_and(|bytes| bytes < slots(self.cache_entries) * 1024) {
-            let (expected, found) =
-                ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
-            return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
-        }
-        #[cfg(feature = "fetch")]
-        ConfigError::check_range(
-            "fetch timeout",
-            self.transport.timeout,
-            Duration::from_millis(100)..=Duration::from_secs(30),
-            "100 ms to 30 s",
-        )?;
-        ConfigError::check_range(
-            "leeway",
-            self.leeway,
-            Duration::ZERO..=Duration::from_secs(300),
-            "0 s to 300 s",
-        )?;
-        let (Interval::Fixed(period) | Interval::FromCacheControl { fallback: period }) =
-            self.refresh.interval;
-        ConfigError::check_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
-        ConfigError::check_range(
-            "refresh cooldown",
-            self.refresh.cooldown,
-            SECOND..=Duration::from_secs(3600),
-            "1 s to 1 h",
-        )?;
-        ConfigError::check_range(
-            "stale limit",
-            self.refresh.max_stale,
-            Duration::from_secs(60)..=30 * DAY,
-            "1 min to 30 days",
-        )
     }
 }
 

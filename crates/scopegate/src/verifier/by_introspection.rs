@@ -12,14 +12,14 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation::PresentedCertificate;
 use crate::checks::confirmation::{self, Presented, Scheme};
 use crate::checks::course::StopAtFirst;
+use crate::checks::form;
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
+use crate::introspection::calls::origin::Origin;
 use crate::introspection::introspector::{Introspected, Judge};
-use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
-use crate::introspection::origin::Origin;
+use crate::introspection::responses::judgement::{Rules, Unaccepted};
 use crate::issuer::trusted::{Introspected as Tokens, TrustedIssuer};
-use crate::token;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::introspecting::{Introspecting, Lookup, result, unavailable};
@@ -38,10 +38,10 @@ impl Verifier {
         if let Some(issuer) = opaque.by_prefix(token) {
             return Some(Arc::clone(issuer));
         }
-        if let Ok(parts) = token::split(token)
+        if let Ok(parts) = form::split(token)
             && JsonObject::from_slice(parts.header()).is_ok()
         {
-            let payload = token::read_payload(&parts).ok();
+            let payload = form::read_payload(&parts).ok();
             let name = payload.as_ref().and_then(|payload| payload.get("iss")).and_then(string);
             let named =
                 name.and_then(|name| issuers.get(&name)).filter(|named| named.introspects(Tokens::AllTokens));

@@ -8,7 +8,7 @@ use crate::cache::{Cache, Insert};
 use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::Claims;
 use crate::keys::fetched::OverdueKeys;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 

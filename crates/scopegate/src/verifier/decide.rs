@@ -1,9 +1,10 @@
-//! Is a verified token accepted now: are its bindings proven, is it not revoked, and accepted by the application?
+//! Is a verified token accepted now: are its bindings proven, is it not revoked, and does the
+//! application accept it?
 
 use crate::checks::confirmation::{RequestCertificate, Scheme};
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::verifier::Verifier;
 use crate::verifier::outcome::Rejected;
 
@@ -41,7 +42,10 @@ impl Verifier {
     /// Counts a rejected token.
     #[inline(never)]
     pub(super) fn rejected(&self, error: Error) -> Rejected {
-        metrics::rejected(&error, self.trusted().labelled());
+        metrics::rejected(error.kind().as_str());
+        if let Error::UnknownKey { issuer, .. } = &error {
+            metrics::unknown_key(issuer, self.trusted().labelled());
+        }
         Rejected { error, claims: None }
     }
 }

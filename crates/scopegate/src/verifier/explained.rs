@@ -10,14 +10,14 @@ use scopegate_proto::jws::CompactJws;
 
 use crate::checks::confirmation::Presented;
 use crate::checks::course::CheckName;
+use crate::checks::form;
+use crate::checks::header::Header;
 use crate::error::Error;
 use crate::explain::collect::Collect;
 use crate::explain::found::found;
 use crate::explain::{CheckOutcome, Explanation};
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
-use crate::token;
-use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::outcome::{Undecided, UnknownKey};
@@ -68,7 +68,7 @@ impl Verifier {
         if let Err(error) = self.check_scheme(presented) {
             course.record(CheckName::Binding, CheckOutcome::Failed(error));
         }
-        let parts = course.take(CheckName::Form, token::split(presented.token));
+        let parts = course.take(CheckName::Form, form::split(presented.token));
         let (mut header, mut payload) = (None, None);
         if let Some(parts) = &parts {
             header = JsonObject::from_slice(parts.header()).ok();
@@ -102,7 +102,7 @@ impl Verifier {
         course: &mut Collect,
     ) -> Option<JsonObject<'p>> {
         let header = course.take(CheckName::Header, Header::parse(parts.header()));
-        let Some(payload) = course.take(CheckName::Payload, token::read_payload(parts)) else {
+        let Some(payload) = course.take(CheckName::Payload, form::read_payload(parts)) else {
             course.skip(&[CheckName::Issuer]);
             course.skip(&BY_ISSUER);
             return None;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::{Decision, Observer};
-use crate::denied::Denied;
 use crate::error::Error;
+use crate::error::denied::Denied;
 use crate::revocation::Revocations;
 use crate::token::numeric_date::NumericDate;
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::introspection::introspector::PendingIntrospection;
-use crate::introspection::outcome::{Outcome, Rejection};
+use crate::introspection::responses::outcome::{Outcome, Rejection};
 use crate::issuer::trusted::TrustedIssuer;
 use crate::token::numeric_date::NumericDate;
 

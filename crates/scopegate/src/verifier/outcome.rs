@@ -14,7 +14,7 @@ use crate::issuer::trusted::{Missing, MissingKey, TrustedIssuer};
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::Introspecting;
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::Resolution;
+use crate::verifier::trust::resolver::Resolution;
 
 pub(crate) enum NotAccepted {
     Rejected(Error),

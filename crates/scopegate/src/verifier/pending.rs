@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use crate::checks::confirmation::{Presented, PresentedCertificate, RequestCertificate, Scheme};
+#[cfg(feature = "fetch")]
+use crate::checks::form;
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
-#[cfg(feature = "fetch")]
-use crate::token;
 use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
 use crate::verifier::decide::check_bindings;
@@ -26,7 +26,7 @@ use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::End;
+use crate::verifier::trust::resolver::End;
 
 /// The result of verifying a token without waiting.
 #[derive(Debug)]
@@ -241,7 +241,7 @@ impl PendingVerification {
     async fn introspected(&self, introspecting: &Introspecting, deadline: Instant) -> Result<Claims, Error> {
         let claims = introspecting.settled(longer_deadline(introspecting, deadline)).await?;
         if introspecting.is_about_jwt() {
-            return self.verify_again(&token::split(&self.token)?);
+            return self.verify_again(&form::split(&self.token)?);
         }
         if introspecting.is_trusted(self.verifier.now()) {
             return Ok(claims);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scopegate_proto::url::redacted;
 use tokio::time::Instant;
 
-use crate::error::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;

@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use crate::cache::Cache;
-use crate::cache::entry::Usage;
 use crate::checks::confirmation::Scheme;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::revocation::Revocations;
+use crate::status::cache::CacheUsage;
 use crate::status::{IssuerStatus, Status};
 use crate::verifier::Verifier;
 
@@ -26,10 +26,10 @@ impl Verifier {
     }
 
     /// Returns the size of the caches for bearer tokens and for bound tokens.
-    fn cache_usage(&self) -> Usage {
+    fn cache_usage(&self) -> CacheUsage {
         let bearer = self.0.cache.usage();
         let bound = self.cache_of(Scheme::Dpop).map(Cache::usage).unwrap_or_default();
-        Usage { entries: bearer.entries + bound.entries, bytes: bearer.bytes + bound.bytes }
+        CacheUsage { entries: bearer.entries + bound.entries, bytes: bearer.bytes + bound.bytes }
     }
 
     /// Returns the status of one issuer that is trusted now, by its name as tokens have it. It may

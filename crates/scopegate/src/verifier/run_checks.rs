@@ -15,6 +15,8 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation::Scheme;
 use crate::checks::confirmation::{self, Bindings, Presented};
 use crate::checks::course::{CheckName, Course, StopAtFirst};
+use crate::checks::form;
+use crate::checks::header::Header;
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
 #[cfg(feature = "fetch")]
@@ -30,8 +32,6 @@ use crate::scope::granted::GrantedScopesBuilder;
 #[cfg(feature = "fetch")]
 use crate::status_list::token_status::TokenStatus;
 use crate::tenants;
-use crate::token;
-use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 use crate::verifier::decide::check_bindings;
@@ -48,7 +48,7 @@ impl Verifier {
         overdue: OverdueKeys,
     ) -> Result<Claims, NotAccepted> {
         self.check_scheme(token)?;
-        let parts = token::split(token.token)?;
+        let parts = form::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
             Ok(claims) => self.looked_up(claims, token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
@@ -96,7 +96,7 @@ impl Verifier {
         overdue: OverdueKeys,
     ) -> Result<Claims, Undecided> {
         let header = Header::parse(parts.header())?;
-        let payload = token::read_payload(parts)?;
+        let payload = form::read_payload(parts)?;
         loop {
             let issuer = self.issuer_of(&payload, now)?;
             issuer.policy.check_header(&header)?;

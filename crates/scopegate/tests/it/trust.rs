@@ -11,6 +11,8 @@ mod many;
 mod overload;
 mod renewal;
 mod resolver;
+mod resolver_failures;
+mod resolver_lifetime;
 mod several_resolvers;
 mod shared_keys;
 mod tenants;

@@ -8,8 +8,8 @@ use scopegate_proto::json::{JsonObject, string, strings};
 use scopegate_proto::scope::is_scope;
 use serde_json::value::RawValue;
 
+use crate::config_error::ConfigError;
 use crate::error::Error;
-use crate::error::config::ConfigError;
 use crate::scope::granted::GrantedScopesBuilder;
 
 /// A claim that grants scopes.

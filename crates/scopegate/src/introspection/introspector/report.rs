@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::causes::with_causes;
-use crate::introspection::circuit::{Cause, Evidence};
-use crate::introspection::circuits::{Change, Suspended};
-use crate::introspection::failure::Failure;
+use crate::background::catch_panic::ignore_panic;
+use crate::introspection::calls::circuit::{Cause, Evidence};
+use crate::introspection::calls::circuits::{Change, Suspended};
 use crate::introspection::introspector::Introspector;
-use crate::keys::refresh::catch_panic::ignore_panic;
-use crate::log_limit::LogLimit;
-use crate::metrics;
-use crate::metrics::issuer_label::IssuerLabel;
+use crate::introspection::responses::failure::Failure;
+use crate::telemetry::causes::with_causes;
+use crate::telemetry::log_limit::LogLimit;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 
 /// The limits: one event of each kind in 10 s. An event about a token must not hide an event about
 /// the credentials of this API, and suspended calls for unseen tokens not those for known ones.

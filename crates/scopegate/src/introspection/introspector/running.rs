@@ -9,17 +9,17 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use crate::introspection::call::Call;
-use crate::introspection::circuit::Role;
-use crate::introspection::class::Class;
+use crate::background::catch_panic::catch_panic;
+use crate::introspection::calls::call::Call;
+use crate::introspection::calls::circuit::Role;
+use crate::introspection::calls::class::Class;
+use crate::introspection::calls::schedule::Ticket;
 use crate::introspection::endpoint::Received;
-use crate::introspection::failure::Failure;
 use crate::introspection::introspector::{Asked, Introspector, Judge};
-use crate::introspection::judgement::Unaccepted;
-use crate::introspection::outcome::{Outcome, Rejection};
-use crate::introspection::response::Statement;
-use crate::introspection::schedule::Ticket;
-use crate::keys::refresh::catch_panic::catch_panic;
+use crate::introspection::responses::failure::Failure;
+use crate::introspection::responses::judgement::Unaccepted;
+use crate::introspection::responses::outcome::{Outcome, Rejection};
+use crate::introspection::responses::statement::Statement;
 
 /// A call that runs. A drop before its end means that its runtime has ended.
 pub(super) struct Running {

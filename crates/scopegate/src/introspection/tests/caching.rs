@@ -9,7 +9,7 @@ use testkit::{AUDIENCE, NOW, pass, poll_once};
 use tokio::runtime::Handle;
 
 use super::fixture::{Behavior, Fixture, SECOND, SETTINGS, Server, settled};
-use crate::introspection::budget::UnseenTokens;
+use crate::introspection::calls::budget::UnseenTokens;
 use crate::introspection::endpoint::Credentials;
 use crate::introspection::introspector::{Introspected, Settings};
 

@@ -22,21 +22,21 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::claims::{Claims, Lookups, Named};
-use crate::introspection::budget::UnseenTokens;
+use crate::fetch::transport::{Transport, TransportConfig};
+use crate::introspection::calls::budget::UnseenTokens;
+use crate::introspection::calls::origin::Origin;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{
     Caller, Introspected, Introspector, Judge, PendingIntrospection, Settings,
 };
-use crate::introspection::judgement::{Rules, Unaccepted};
 use crate::introspection::opaque_token::OpaqueToken;
-use crate::introspection::origin::Origin;
-use crate::introspection::outcome::{Outcome, Rejection};
+use crate::introspection::responses::judgement::{Rules, Unaccepted};
+use crate::introspection::responses::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
-use crate::keys::fetch::transport::{Transport, TransportConfig};
-use crate::metrics::issuer_label::IssuerLabel;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
+use crate::telemetry::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);

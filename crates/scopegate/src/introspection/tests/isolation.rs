@@ -5,8 +5,8 @@ use std::time::Duration;
 use testkit::{StillClock, pass};
 
 use super::fixture::{Behavior, Fixture, SECOND, Server, shown};
+use crate::introspection::calls::origin::Origin;
 use crate::introspection::introspector::Introspected;
-use crate::introspection::origin::Origin;
 
 #[tokio::test]
 async fn queued_calls_leave_the_circuit_closed() {

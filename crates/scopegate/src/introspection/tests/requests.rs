@@ -9,8 +9,8 @@ use testkit::pass;
 use tokio::runtime::Handle;
 
 use super::fixture::{Behavior, Fixture, LIFETIMES, Received, SECOND, Server};
+use crate::fetch::authorization::FetchAuthorization;
 use crate::introspection::endpoint::Credentials;
-use crate::keys::fetch::authorization::FetchAuthorization;
 
 async fn sent(credentials: Credentials) -> Received {
     let server = Server::start().await;
@@ -165,7 +165,7 @@ async fn claims_hold_a_digest_in_place_of_the_token() {
     fixture.ask("valid-token-of-a-user").await;
     let introspected = fixture.look_up("valid-token-of-a-user");
     let crate::introspection::introspector::Introspected::Settled(
-        crate::introspection::outcome::Outcome::Active(claims),
+        crate::introspection::responses::outcome::Outcome::Active(claims),
     ) = introspected
     else {
         panic!("the token is cached")

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use scopegate_proto::excerpt::Excerpt;
 
 #[cfg(feature = "fetch")]
-use crate::keys::fetch::endpoint::EndpointError;
+use crate::keys::endpoint::EndpointError;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::JwksError;
 

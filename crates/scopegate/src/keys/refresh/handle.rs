@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::causes::with_causes;
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::{Forced, RefreshConfig, RefreshSchedule, RefreshState};
 use crate::keys::refresh::waiting::Waiting;
+use crate::telemetry::causes::with_causes;
 
 pub(crate) struct RefreshHandle {
     state: Mutex<Shared>,

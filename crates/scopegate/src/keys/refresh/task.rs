@@ -8,19 +8,19 @@ use scopegate_proto::excerpt::Excerpt;
 use tokio::time::{Instant, timeout};
 use tracing::Level;
 
-use crate::error::causes::with_causes;
-use crate::keys::fetch::document::Fetched;
-use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::background::catch_panic::{catch_panic, ignore_panic};
+use crate::fetch::document::Fetched;
+use crate::fetch::permits::{FetchPermits, LastFetch};
+use crate::keys::endpoint::JwksEndpoint;
 use crate::keys::fetched::{FetchedKeys, Withdrawal};
-use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::keys::refresh::error::{Failure, RefreshError};
-use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};
 use crate::keys::users::Users;
-use crate::log_limit::IssuerLogLimit;
-use crate::metrics;
+use crate::telemetry::causes::with_causes;
+use crate::telemetry::log_limit::IssuerLogLimit;
+use crate::telemetry::metrics;
 use crate::token::algorithm::Algorithm;
 
 /// The background task of one key set. It holds no handle on the verifier, because it ends with the

@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 
 use tokio::runtime::Handle;
 
-use crate::error::config::ConfigError;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::background::abort_on_drop::AbortOnDrop;
+use crate::config_error::ConfigError;
 use crate::revocation::feed::{FeedEndedGuard, WeakRevocationSource, run};
 use crate::revocation::source::RevocationSource;
 

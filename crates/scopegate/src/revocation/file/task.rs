@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
+use crate::background::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
 use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::RevocationFile;

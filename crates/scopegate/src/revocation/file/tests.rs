@@ -5,7 +5,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use super::*;
-use crate::revocation::status::RevocationSourceStatus;
+use crate::status::revocation::RevocationSourceStatus;
 
 /// A file whose reads hang while it is locked. The follower's thread asks the clock first.
 struct Hanging {

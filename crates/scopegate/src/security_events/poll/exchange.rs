@@ -10,7 +10,7 @@ use scopegate_proto::url::SecureUrl;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
+use crate::fetch::authorization::{AuthorizationError, FetchAuthorization};
 use crate::security_events::error::SecurityEventError;
 
 /// How many SETs are requested at once. Held ones come again, and are requested in addition.

@@ -7,14 +7,14 @@ use std::time::Duration;
 use scopegate_proto::backoff::{Backoff, jitter};
 use tokio::time::{Instant, sleep};
 
-use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
-use crate::log_limit::LogLimit;
+use crate::background::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
 use crate::security_events::poll::exchange::{Exchange, Polled, Results};
 use crate::security_events::poll::waiting::WaitingSets;
 use crate::security_events::receiver::Receiver;
 use crate::security_events::report_error;
+use crate::telemetry::log_limit::LogLimit;
 
 /// The pause before a poll that reports results or gets further SETs. It bounds the load that a
 /// transmitter can cause.

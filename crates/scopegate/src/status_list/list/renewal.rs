@@ -7,10 +7,10 @@ use scopegate_proto::backoff::jitter;
 use tokio::time::{Instant, sleep_until};
 
 use super::{BY_TASK, List, MIN_PERIOD};
-use crate::error::causes::with_causes;
 use crate::status_list::document::{SignedBy, VerifiedList};
 use crate::status_list::error::ListError;
 use crate::status_list::snapshot::Snapshot;
+use crate::telemetry::causes::with_causes;
 use crate::token::numeric_date::NumericDate;
 
 /// The part of the period after which a list is renewed, and its random deviation, as for key sets.

@@ -8,10 +8,11 @@ use scopegate_proto::json::JsonObject;
 
 use super::*;
 use crate::cache::Insert;
-use crate::cache::entry::{Entry, Usage};
+use crate::cache::entry::Entry;
 use crate::cache::key_ref::KeyRef;
 use crate::checks::course::StopAtFirst;
 use crate::checks::lifetime::Lifetime;
+use crate::status::cache::CacheUsage;
 use crate::token::key_name::KeyId;
 
 const ROOM: usize = 4 * 1024;
@@ -92,7 +93,7 @@ fn bytes_of_set_are_bounded() {
     assert_eq!(cache.insert(maker.entry(&tokens[0])), Insert::Stored { evicted: 0 });
     assert_eq!(cache.insert(maker.entry(&tokens[1])), Insert::Stored { evicted: 0 });
     assert_eq!(cache.insert(maker.entry(&tokens[2])), Insert::Stored { evicted: 1 });
-    assert_eq!(cache.usage(), Usage { entries: 2, bytes: 2 * size });
+    assert_eq!(cache.usage(), CacheUsage { entries: 2, bytes: 2 * size });
     assert!(!found(&cache, &tokens[0]) && found(&cache, &tokens[1]) && found(&cache, &tokens[2]));
     let large = format!("{}{}", "x".repeat(2 * size), tokens[0]);
     assert_eq!(cache.insert(maker.entry(&large)), Insert::Skipped);
