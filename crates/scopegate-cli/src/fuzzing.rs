@@ -158,8 +158,8 @@ fn compiled(config: &Config) -> Result<(), String> {
     let Poll::Ready(builder) = builder.poll(&mut Context::from_waker(Waker::noop())) else {
         return Err("the settings of the verifier wait for something".to_owned());
     };
-    let verifier = builder.and_then(|builder| builder.cache_capacity(0).start_lazy());
-    let verifier = verifier.map_err(|error| error.to_string())?;
+    let builder = builder.map_err(|error| error.to_string())?;
+    let verifier = builder.cache_capacity(0).start_lazy().map_err(|error| error.to_string())?;
     Rules::compile(config, &verifier).map(drop).map_err(|error| error.to_string())
 }
 

@@ -177,7 +177,6 @@ fn origin_is_nothing_but_an_origin() {
         ("api.example:443", r#""api.example:443""#),
         ("//api.example", r#""//api.example""#),
         ("https://", r#""https://""#),
-        ("", r#""""#),
     ] {
         let expected =
             "expected a URL without user name, path, query and fragment, such as https://api.example";
