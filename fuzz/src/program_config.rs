@@ -1,5 +1,5 @@
-//! Configuration files of the program `scopegate`. An input is a file in TOML. The files and variables
-//! that it may name are those of [`content`].
+//! Configuration files of the program `scopegate`. An input is a file in TOML. It may name
+//! the files and variables of [`content`].
 
 mod expected;
 

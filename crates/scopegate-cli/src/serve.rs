@@ -137,7 +137,7 @@ async fn serve(arguments: &Arguments) -> Exit {
     Exit::Valid
 }
 
-/// Records what is in effect.
+/// Records the configuration in effect.
 fn started(file: &Path, config: &Config) {
     let (version, file, gateway) = (env!("CARGO_PKG_VERSION"), file.display(), config.gateway);
     let (routes, issuers) = (config.routes.len(), config.issuers.len());

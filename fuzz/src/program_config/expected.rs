@@ -79,7 +79,7 @@ fn assert_route(found: &Route, route: &Table, own_host: &str) {
     }
 }
 
-/// Asserts that a rule requires what the file says, and is public only if the file says so.
+/// Asserts that a rule has the requirements of the file, and is public only if the file says so.
 fn assert_rule(found: &Rule, rule: &Value) {
     let is_public = rule.as_str() == Some("public");
     let Rule::Token { scopes, acr, max_auth_age_secs } = found else {
@@ -134,7 +134,7 @@ fn hosts(table: &Table, own_host: &str) -> Vec<String> {
     table.get("host").map_or_else(|| vec![own_host.to_owned()], list)
 }
 
-/// Returns the tenants of an issuer, or one that has no name.
+/// Returns the tenants of an issuer, or `None` for an issuer without tenants.
 fn tenants(issuer: &Table) -> Vec<Option<&str>> {
     if let Some(tenants) = issuer.get("tenants").and_then(Value::as_array) {
         return tenants.iter().map(Value::as_str).collect();

@@ -51,7 +51,7 @@ pub(crate) struct Config {
     /// Whether an issuer or a route names a host.
     pub(crate) uses_hosts: bool,
     pub(crate) forward: Forward,
-    /// Whether the gateway is told to remove the credentials of the caller.
+    /// Whether responses ask the gateway to remove the credentials of the caller.
     pub(crate) strips_credentials: bool,
     pub(crate) revocations: Option<RevocationSettings>,
     /// The files and secrets that cannot be read here.

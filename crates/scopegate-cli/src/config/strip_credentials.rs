@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::config::problem::Problems;
 use crate::gateway::Gateway;
 
-/// Returns whether the gateway is told to remove the credentials. A gateway that cannot be told is a
-/// mistake, because the backend would get them.
+/// Returns whether responses ask the gateway to remove the credentials. A gateway that does not do so is
+/// a mistake, because the backend would get them.
 pub(super) fn of(
     asked: Option<(bool, Range<usize>)>,
     gateway: Option<Gateway>,
@@ -25,7 +25,7 @@ pub(super) fn of(
 }
 
 /// Returns the lines of the gateway's own configuration. `deploy/` has them. Envoy needs none: a response
-/// can tell it which headers it has to remove.
+/// names the headers that it removes.
 fn lines(gateway: Gateway) -> Option<&'static str> {
     match gateway {
         Gateway::Nginx => Some(

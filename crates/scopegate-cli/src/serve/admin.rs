@@ -42,7 +42,7 @@ impl Recorder {
 }
 
 impl Handler for Admin {
-    /// The address is that of operators.
+    /// Only operators reach the address.
     fn trusts(&self, _: SocketAddr) -> bool {
         true
     }
@@ -60,7 +60,7 @@ impl Handler for Admin {
     }
 }
 
-/// Describes the metrics of the service. `docs/guide/program.md` has those of the verifier too.
+/// Describes the metrics of the service. `docs/guide/program.md` has the metrics of the verifier too.
 fn describe() {
     metrics::describe_gauge!(
         "scopegate_config_valid",

@@ -81,8 +81,8 @@ impl<'c> Changes<'c> {
         trust(verifier, &self.added)
     }
 
-    /// Restores the earlier issuers after a step has failed. Each one that is still trusted keeps its keys
-    /// and cached tokens.
+    /// Restores the earlier issuers after a step has failed. An issuer that is still trusted keeps its
+    /// keys and cached tokens.
     pub(super) fn undo(&self, verifier: &Verifier, earlier: &Config) {
         distrust(verifier, &self.added);
         let names: Vec<&String> =

@@ -111,7 +111,7 @@ impl Reloader {
         self.exchange(config)
     }
 
-    /// Replaces what a running service can replace.
+    /// Replaces the parts that a running service can replace.
     fn exchange(&mut self, config: Config) -> Result<ChangeCounts, NotReloaded> {
         let counts = self.replace(&config)?;
         self.rotate(&config);

@@ -1,5 +1,5 @@
-//! Credentials of the caller that the backend must not get: the lines of `deploy/` for gateways that cannot
-//! be told, behind the real nginx and Caddy.
+//! Credentials of the caller that the backend must not get: the lines of `deploy/` for gateways that remove
+//! headers by their own configuration only, behind the real nginx and Caddy.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener as StdListener};
@@ -165,7 +165,7 @@ async fn lines_of_deploy_remove_the_credentials() {
 }
 
 #[test]
-fn gateway_that_cannot_be_told_is_a_mistake() {
+fn gateway_with_lines_of_its_own_is_a_mistake() {
     let text = format!("strip_credentials = true\n{}", config("https://issuer.example"));
     for kind in &KINDS {
         let file = path(&format!("strip-check-{}.toml", kind.name));

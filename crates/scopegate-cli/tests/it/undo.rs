@@ -9,7 +9,7 @@ use crate::client::{Connection, get};
 use crate::sender::{Client, until_reloaded};
 use crate::service::{HEAD, Service, path, write};
 
-/// A listener that nobody accepts from. A connection to it waits.
+/// A listener that accepts no connection. A connection to it waits.
 struct Bait(TcpListener);
 
 impl Bait {

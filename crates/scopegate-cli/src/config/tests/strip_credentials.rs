@@ -1,9 +1,9 @@
-//! `strip_credentials`: which gateways can be told to remove headers?
+//! `strip_credentials`: which gateways remove headers on request?
 
 use super::*;
 
 #[test]
-fn only_envoy_is_told_to_remove_credentials() {
+fn only_envoy_removes_credentials_on_request() {
     let with = |value: &str, gateway: &str| {
         let text = FILE.replace("gateway = \"nginx\"", &format!("gateway = \"{gateway}\""));
         format!("strip_credentials = {value}\n{text}")

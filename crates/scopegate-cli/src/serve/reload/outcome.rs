@@ -24,7 +24,7 @@ pub(in crate::serve) enum NotReloaded {
 }
 
 impl NotReloaded {
-    /// Returns what the operator has to do.
+    /// Returns the next step of the operator.
     fn action(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "correct the file until `scopegate check` accepts it",

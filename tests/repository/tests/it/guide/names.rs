@@ -123,8 +123,8 @@ fn log_messages_exist() {
 #[test]
 fn metrics_exist() {
     let sources = [
-        "scopegate/src/metrics.rs",
-        "scopegate/src/metrics/keys_in_use.rs",
+        "scopegate/src/telemetry/metrics.rs",
+        "scopegate/src/telemetry/metrics/keys_in_use.rs",
         "scopegate-client/src/metrics.rs",
         "scopegate-cli/src/serve/reload.rs",
     ];
