@@ -5,6 +5,7 @@
 
 mod certificates;
 mod connection;
+mod credentials;
 mod framing;
 mod headers;
 mod hosts;
@@ -106,6 +107,10 @@ impl Tried<'_> {
                 self.certificates().await,
             ),
             ("the same if the caller sends the certificate in a header", self.spoofed_certificates().await),
+            (
+                "with the lines or the setting for it, the backend gets no `Authorization` and no `DPoP`",
+                self.credentials_are_removed().await,
+            ),
             ("the metadata of the API is public", self.metadata().await),
             ("the challenge of a 401 arrives", self.challenge(None, 401).await),
             ("the challenge of a 403 arrives", self.challenge(Some(&self.tokens.reader), 403).await),
