@@ -8,10 +8,11 @@ use scopegate::{Algorithm, explain_jwks};
 use scopegate_proto::url::{FetchUrl, issuer_identifier_allowing_http};
 use serde_json::{Value, json};
 
+use crate::causes::with_causes;
 use crate::doctor::discovery::discover;
 use crate::doctor::step::Steps;
 use crate::document::{Fetcher, Unavailable};
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::keys;
 use crate::terminal::{self, Mark, Terminal};
 

@@ -7,7 +7,8 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpClients, HttpError, TransportSettings};
 use scopegate_proto::url::FetchUrl;
 
-use crate::exit::{Failure, with_causes};
+use crate::causes::with_causes;
+use crate::exit::Failure;
 
 /// Maximum length of a document in bytes. The verifier has the same limit.
 pub(crate) const MAX_DOCUMENT: usize = 256 * 1024;

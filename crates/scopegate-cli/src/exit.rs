@@ -3,7 +3,6 @@
 use std::io;
 use std::process::ExitCode;
 
-pub(crate) use crate::causes::with_causes;
 use crate::terminal;
 
 /// The result of a command. The later of two is the worse one.

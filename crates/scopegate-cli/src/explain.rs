@@ -18,8 +18,9 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use scopegate::{Check, CheckOutcome, Claims, Error, Explanation, Requirement, Verifier, all_of};
 
+use crate::causes::with_causes;
 use crate::config::form::Form;
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::explain::at::At;
 use crate::explain::decision::{Asked, Decision, Service};
 use crate::explain::input::Token;

@@ -8,8 +8,9 @@ use scopegate::{Algorithm, ExplainedKey, explain_jwks};
 use scopegate_proto::excerpt::Excerpt;
 use serde_json::json;
 
+use crate::causes::with_causes;
 use crate::document::{self, Fetcher, MAX_DOCUMENT};
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Mark, Terminal};
 
 #[derive(Args)]

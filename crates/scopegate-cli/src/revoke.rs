@@ -8,8 +8,9 @@ use clap::Args;
 use scopegate::Revocation;
 use scopegate_redis::{Redis, RedisError, RedisRevocations};
 
+use crate::causes::with_causes;
 use crate::config::beside::SecretText;
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 #[derive(Args)]

@@ -19,12 +19,13 @@ use scopegate::SystemClock;
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
+use crate::causes::with_causes;
 use crate::config::dpop::Started;
 use crate::config::file;
 use crate::config::settings::Config;
 use crate::decide::live::Live;
 use crate::decide::rules::{NotVerifying, Rules, verifier_of};
-use crate::exit::{Exit, with_causes};
+use crate::exit::Exit;
 use crate::serve::admin::Admin;
 use crate::serve::checks::Checks;
 use crate::serve::decisions::Decisions;

@@ -6,7 +6,8 @@ use std::io::{self, Read as _};
 use clap::{ArgGroup, Args};
 use scopegate_client::{ClientAuthentication, ClientCredentials};
 
-use crate::exit::{Exit, Failure, with_causes};
+use crate::causes::with_causes;
+use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 /// Maximum length of a secret in bytes.

@@ -9,10 +9,11 @@ use scopegate_issuer::{
 };
 use serde_json::Value;
 
+use crate::causes::with_causes;
 use crate::conform::form::Form;
 use crate::conform::names::Names;
 use crate::conform::settings::AddedClaim;
-use crate::exit::{Failure, with_causes};
+use crate::exit::Failure;
 
 const TRUSTED: &str = "local_conform";
 const OTHER: &str = "local_attacker";

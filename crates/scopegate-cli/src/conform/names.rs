@@ -3,8 +3,9 @@
 use clap::{ArgGroup, Args};
 use scopegate_proto::scope::Scope;
 
+use crate::causes::with_causes;
 use crate::conform::form::Form;
-use crate::exit::{Failure, with_causes};
+use crate::exit::Failure;
 
 /// The client of valid tokens, if the API accepts any client.
 const CLIENT: &str = "conform-client";

@@ -10,11 +10,12 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue};
 use scopegate_proto::http::{HttpClient, HttpClients, HttpError, TransportSettings};
 use scopegate_proto::url::FetchUrl;
 
+use crate::causes::with_causes;
 use crate::conform::check::Credentials;
 use crate::conform::response::{NoResponse, Response, SEARCHED_BODY, printable};
 use crate::conform::settings::AddedHeader;
 use crate::document;
-use crate::exit::{Failure, with_causes};
+use crate::exit::Failure;
 
 /// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);

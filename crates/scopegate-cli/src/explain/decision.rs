@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Response};
 use scopegate::{Claims, ConfigError, Error, Requirement, Verifier};
 use serde_json::{Value, json};
 
+use crate::causes::with_causes;
 use crate::config::dpop::DpopSettings;
 use crate::config::file;
 use crate::config::form::Form;
@@ -22,7 +23,7 @@ use crate::config::revocations::RevocationSettings;
 use crate::config::settings::Config;
 use crate::decide::explained;
 use crate::decide::rules::{NotVerifying, Rules, verifier_of};
-use crate::exit::{Failure, with_causes};
+use crate::exit::Failure;
 use crate::explain::at::At;
 use crate::explain::input::Token;
 use crate::explain::settings::Settings;

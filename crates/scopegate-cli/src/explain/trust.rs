@@ -3,7 +3,8 @@
 use clap::{ArgGroup, Args};
 use scopegate::{Algorithm, ConfigError, Issuer, IssuerWithoutAudience, Verifier, VerifierBuilder};
 
-use crate::exit::{Failure, with_causes};
+use crate::causes::with_causes;
+use crate::exit::Failure;
 use crate::explain::at::At;
 use crate::keys;
 
